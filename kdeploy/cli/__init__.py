@@ -1,0 +1,1 @@
+"""The command line: one file a command; the wiring of the edges; the only place that exits."""

@@ -1,0 +1,75 @@
+"""The report: the one value that `-o json`, `--report`, the job summary and the tests all render.
+
+Its JSON shape is the contract "kdeploy.report/v1" (kdeploy/report/report.schema.json): fields are only ever added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from kdeploy.model import CheckResult, Culprit, Outcome, Reason, Target
+
+SCHEMA = "kdeploy.report/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Seconds each step took; None for one that did not happen. `detect`: from the patch to the verdict."""
+
+    build: float | None = None
+    push: float | None = None
+    rollout: float | None = None
+    detect: float | None = None
+    verify: float | None = None
+    rollback: float | None = None
+    total: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageReport:
+    """The image deployed; `previous` is the reference that ran in the same container before."""
+
+    reference: str
+    repository: str
+    tag: str | None = None
+    digest: str | None = None
+    previous: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetReport:
+    """One target's part of the report."""
+
+    outcome: Outcome
+    reason: Reason
+    message: str
+    target: Target
+    cluster: str
+    containers: tuple[str, ...] = ()
+    image: ImageReport | None = None
+    revision: str | None = None
+    rolled_back_to: str | None = None
+    url: str | None = None
+    culprits: tuple[Culprit, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """How a run ended. `deploys` has one entry a target, none where the target was never known."""
+
+    outcome: Outcome
+    exit_code: int
+    reason: Reason
+    message: str
+    hint: str = ""
+    warnings: tuple[str, ...] = ()
+    deploy_id: str | None = None
+    commit: str | None = None
+    api_requests: int = 0
+    timings: Timings = Timings()
+    deploys: tuple[TargetReport, ...] = ()
+
+    def with_exit_code(self, code: int) -> Report:
+        """The same report with another exit code (143 for SIGTERM)."""
+        return replace(self, exit_code=code)

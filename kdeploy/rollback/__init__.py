@@ -1,0 +1,1 @@
+"""Which version may be put back, and the patch that does it: pure."""

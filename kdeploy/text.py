@@ -1,0 +1,20 @@
+"""Text from pods, registries, logs and build output is hostile: it is cleaned here before a person or a CI reads it."""
+
+from __future__ import annotations
+
+import re
+
+# C0 and C1 controls but tab, escape sequences first, and the Unicode marks that reorder or hide text (CVE-2021-42574).
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufeff]")
+
+
+def clean(text: str, limit: int = 2000) -> str:
+    """`text` without escape sequences and control characters (newline and tab stay), at most `limit` characters."""
+    plain = _CONTROLS.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n")))
+    return plain if len(plain) <= limit else plain[: limit - 1] + "…"
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """`text` cleaned and on one line, runs of white space folded, at most `limit` characters."""
+    return clean(" ".join(clean(text, 10 * limit).split()), limit)
