@@ -222,7 +222,7 @@ class Image:
 
     @property
     def reference(self) -> str:
-        """ "repository:tag@digest", or without the tag where there is none."""
+        """The text "repository:tag@digest", or without the tag where there is none."""
         tag = f":{self.tag}" if self.tag else ""
         return f"{self.repository}{tag}@{self.digest}"
 
