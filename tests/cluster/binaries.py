@@ -104,8 +104,13 @@ def unpacked_vendor(folder: Path, version: str) -> Binaries:
     return _made_once(version, hashlib.sha256(sums.encode()).hexdigest(), functools.partial(_unpack, folder, wanted))
 
 
-def build_current() -> Binaries:
-    """Kubernetes CURRENT, built into the cache if it is not there yet, with a line on stdout for each program built.
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def build_current(say: Callable[[str], None] = _say) -> Binaries:
+    """Kubernetes CURRENT, built into the cache if it is not there yet; `say` gets a line for each program built.
 
     It is built again when the module in MODULE changed. Raises BinariesError if go.mod pins another version, Go is
     missing or too old, or a module cannot be fetched.
@@ -114,7 +119,7 @@ def build_current() -> Binaries:
         raise BinariesError(f"{MODULE / 'go.mod'} disagrees with {CURRENT}: {'; '.join(problems)}")
     made_from = hashlib.sha256(b"".join((MODULE / name).read_bytes() for name in SOURCES))
     made_from.update(repr([_go_build(Path(name), package) for name, package in PROGRAMS.items()]).encode())
-    return _made_once(CURRENT, made_from.hexdigest(), _build)
+    return _made_once(CURRENT, made_from.hexdigest(), functools.partial(_build, say))
 
 
 def disagreements(go_mod: str, version: str = CURRENT) -> list[str]:
@@ -190,7 +195,7 @@ def _go_build(out: Path, package: str) -> list[str]:
     return ["nice", "go", "build", *flags, f"-ldflags=-s -w {' '.join(stamped)}", "-o", str(out), package]
 
 
-def _build(target: Path) -> None:
+def _build(say: Callable[[str], None], target: Path) -> None:
     if not shutil.which("go"):
         raise BinariesError(f"go is not on PATH: install Go 1.25 or later to build Kubernetes {CURRENT}")
     environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
@@ -202,12 +207,7 @@ def _build(target: Path) -> None:
             told = [line.strip() for line in done.stderr.splitlines() if not line.startswith(("go: downloading", "#"))]
             raise BinariesError(f"{name} cannot be built: {next(filter(None, told), f'go exited {done.returncode}')}")
         megabytes = (target / name).stat().st_size / 1e6
-        _say(f"{CURRENT} {name:<24}{time.monotonic() - start:7.1f} s {megabytes:7.1f} MB")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+        say(f"{CURRENT} {name:<24}{time.monotonic() - start:7.1f} s {megabytes:7.1f} MB")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
