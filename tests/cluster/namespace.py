@@ -1,0 +1,160 @@
+"""The namespaces that a cluster lives in, the cable that leads there, and the cgroup of its containers.
+
+Network, mounts and processes of a cluster are its own: its iptables rules, bridges, mounts and stray containers can
+meet no other cluster's nor the machine's, and all end with process 1 of the namespace.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cluster.commands import run, succeeds
+from tests.cluster.errors import RigError
+from tests.cluster.layout import Layout
+from tests.cluster.processes import Process, Processes, wait_until
+
+INIT = "namespace"
+ALIAS_LIMIT = 200
+CGROUPS = Path("/sys/fs/cgroup")
+PRIVATE = {  # what programs insist on using, and the folder below data/ that they get instead
+    "/run/containerd": "run/containerd",
+    "/run/docker": "run/docker",
+    "/run/netns": "run/netns",
+    "/run/runc": "run/runc",
+    "/var/lib/cni": "cni",
+    "/var/lib/kubelet": "kubelet",
+    "/var/log/containers": "log/containers",
+    "/var/log/pods": "log/pods",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Namespace:
+    """The inside of one cluster, known by its process 1."""
+
+    pid: int
+
+    def enter(self, *command: str | Path, processes: bool = True) -> list[str]:
+        """The command line that runs `command` inside."""
+        into = ["--net", "--mount", *(["--pid"] if processes else [])]
+        return ["nsenter", "--target", str(self.pid), *into, "--", *(str(word) for word in command)]
+
+    def run(self, *command: str | Path) -> str:
+        """Runs a short command inside."""
+        return run(*self.enter(*command))
+
+
+def create(layout: Layout, processes: Processes) -> Namespace:
+    """Makes namespaces, cable and cgroup, and mounts private folders over the shared ones."""
+    shared = [(Path(place), layout.data / own) for place, own in PRIVATE.items()]
+    for place, own in shared:
+        place.mkdir(parents=True, exist_ok=True)
+        own.mkdir(parents=True, exist_ok=True)
+    unshare = ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--propagation", "private"]
+    init = [sys.executable, "-I", "-S", str(Path(__file__).with_name("init.py"))]
+    process = processes.start(INIT, [*unshare, "--", *init], nested=True)
+    inside = Namespace(pid=process.inner)
+    wait_until(lambda: _is_separate(process), 5, "a new namespace")
+    inside.run("mount", "--make-rshared", "/")
+    for place, own in shared:
+        inside.run("mount", "--bind", own, place)
+    _connect(layout, inside)
+    _make_cgroup(layout)
+    return inside
+
+
+def take(number: int, state: Path) -> bool:
+    """Claims a number for the cluster in `state` by making its cable, which carries that name; False if it is taken."""
+    name = f"kdeploy{number}"
+    if not succeeds("ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}n"):
+        return False
+    run("ip", "link", "set", name, "alias", str(state)[-ALIAS_LIMIT:])
+    return True
+
+
+def _owns_number(layout: Layout) -> bool:
+    """Whether the number is still this cluster's; after a restart of the machine it may be another's."""
+    alias = Path(f"/sys/class/net/{layout.link}/ifalias")
+    return alias.is_file() and alias.read_text().strip() == str(layout.state)[-ALIAS_LIMIT:]
+
+
+def remove(layout: Layout, processes: Processes) -> None:
+    """Ends the namespaces with all that runs there, and removes cable, rules and cgroup; what is gone is fine."""
+    if (processes.folder / f"{INIT}.json").is_file():
+        processes.find(INIT).stop(grace=0)
+    if not _owns_number(layout):
+        return
+    for rule in _rules(layout):
+        while succeeds(*_iptables(rule, "-D")):
+            pass
+    _remove_cgroup(layout)
+    run("ip", "link", "delete", layout.link, check=False)
+
+
+def _is_separate(process: Process) -> bool:
+    """Whether the child already runs its own program, which it does after its namespaces are complete."""
+    if not process.alive():
+        raise RigError("no namespace could be made: is this machine allowed to (root, CAP_SYS_ADMIN)?")
+    try:
+        return Path(f"/proc/{process.inner}/cmdline").read_bytes().startswith(os.fsencode(sys.executable))
+    except OSError:
+        return False
+
+
+def _connect(layout: Layout, inside: Namespace) -> None:
+    """Plugs the cable in, routes pods and services over it, and lets the inside out through the host."""
+    run("ip", "link", "set", f"{layout.link}n", "netns", str(inside.pid), "name", "eth0")
+    run("ip", "address", "add", f"{layout.host_address}/30", "dev", layout.link)
+    run("ip", "link", "set", layout.link, "up")
+    inside.run("ip", "link", "set", "lo", "up")
+    inside.run("ip", "address", "add", f"{layout.node_address}/30", "dev", "eth0")
+    inside.run("ip", "link", "set", "eth0", "up")
+    inside.run("ip", "route", "add", "default", "via", layout.host_address)
+    for subnet in (layout.pod_range, layout.service_range):
+        run("ip", "route", "replace", subnet, "via", layout.node_address)
+    inside.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
+    run("sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
+    for rule in _rules(layout):
+        run(*_iptables(rule, "-I"))
+
+
+def _rules(layout: Layout) -> list[list[str]]:
+    """What lets builds reach a package index: address translation and forwarding for this cable alone."""
+    return [
+        ["nat", "POSTROUTING", "-s", layout.link_range, "!", "-o", layout.link, "-j", "MASQUERADE"],
+        ["filter", "FORWARD", "-i", layout.link, "-j", "ACCEPT"],
+        ["filter", "FORWARD", "-o", layout.link, "-j", "ACCEPT"],
+    ]
+
+
+def _iptables(rule: Sequence[str], action: str) -> list[str]:
+    table, chain, *match = rule
+    return ["iptables", "-w", "-t", table, action, chain, *match]
+
+
+def _make_cgroup(layout: Layout) -> None:
+    for hierarchy in _hierarchies():
+        folder = hierarchy / layout.cgroup.lstrip("/")
+        folder.mkdir(exist_ok=True)
+        for setting in ("cpuset.cpus", "cpuset.mems"):  # of version 1: a new group has none, and takes no process
+            file = folder / setting
+            if hierarchy != CGROUPS and file.is_file() and not file.read_text().strip():
+                file.write_text((hierarchy / setting).read_text())
+
+
+def _remove_cgroup(layout: Layout) -> None:
+    for hierarchy in _hierarchies():
+        root = hierarchy / layout.cgroup.lstrip("/")
+        folders = [folder for folder in root.rglob("*") if folder.is_dir()] if root.is_dir() else []
+        for folder in sorted([*folders, root], key=lambda folder: -len(folder.parts)):
+            if folder.is_dir():
+                wait_until(lambda folder=folder: succeeds("rmdir", folder), 5, f"removing {folder}")
+
+
+def _hierarchies() -> list[Path]:
+    """The folders that hold a cgroup tree: one for version 2, one a controller for version 1."""
+    if (CGROUPS / "cgroup.controllers").is_file():
+        return [CGROUPS]
+    return [entry for entry in CGROUPS.iterdir() if entry.is_dir() and not entry.is_symlink()]
