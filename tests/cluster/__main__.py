@@ -52,9 +52,10 @@ def _env(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     states = [state for state in _states(options) if (state / FILE).is_file()]
     for state in states:
-        dead = [process.name for process in Cluster.load(state).processes.all() if not process.alive()]
+        cluster = Cluster.load(state)
+        dead = [process.name for process in cluster.processes.all() if not process.alive()]
         answers = "ready" if lifecycle.is_up(state) else "does not answer"
-        sys.stdout.write(f"{Cluster.load(state).version} {answers}{', dead: ' if dead else ''}{' '.join(dead)}  {state}\n")
+        sys.stdout.write(f"{cluster.version} {answers}{', dead: ' if dead else ''}{' '.join(dead)}  {state}\n")
     if not states:
         sys.stdout.write("no cluster runs\n")
     return 0 if states else 1

@@ -1,7 +1,6 @@
 """The buildx plugin of Docker, from Debian: one file, kept in the cache, not installed on the machine."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -75,8 +74,3 @@ def _mirror() -> str:
     if not found:
         raise RigError("apt knows no Debian archive: run apt-get update first")
     return found[0][1]
-
-
-def available() -> bool:
-    """Whether the docker client on this machine finds a buildx of its own."""
-    return shutil.which("docker") is not None

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -59,9 +60,9 @@ class Cluster:
             "KDEPLOY_E2E_STATE": str(self.state),
         }
 
-    def stop_apiserver(self) -> None:
-        """Ends the API server; connections to it are refused from now on."""
-        self.processes.find(control_plane.API).stop()
+    def stop_apiserver(self, grace: float = 0.0) -> None:
+        """Kills the API server, after `grace` seconds to finish; connections to it are refused from now on."""
+        self.processes.find(control_plane.API).stop(grace)
 
     def start_apiserver(self) -> None:
         """Starts the API server again at the same address, and waits until it is ready."""
@@ -70,11 +71,11 @@ class Cluster:
 
     def pause_apiserver(self) -> None:
         """Freezes the API server: connections stay open, and nothing answers."""
-        self.processes.find(control_plane.API).signal(signal.SIGSTOP)
+        self.processes.find(control_plane.API).send(signal.SIGSTOP)
 
     def resume_apiserver(self) -> None:
         """Lets a frozen API server go on, and waits until it is ready."""
-        self.processes.find(control_plane.API).signal(signal.SIGCONT)
+        self.processes.find(control_plane.API).send(signal.SIGCONT)
         control_plane.wait_api(self.layout, self.processes)
 
     def stop_kubelet(self) -> None:
@@ -82,18 +83,20 @@ class Cluster:
         self.processes.find(node.KUBELET).stop()
 
     def start_kubelet(self) -> None:
-        """Starts the kubelet again, and waits until the node is ready."""
+        """Starts the kubelet again, and waits until it has reported and the node is ready."""
+        started = time.time()
         self.processes.again(node.KUBELET)
-        node.wait(self.layout, self.processes)
+        node.wait(self.layout, self.processes, since=started)
 
     def pause_node(self) -> None:
         """Freezes the kubelet: the node reports nothing any more, and starts no pod."""
-        self.processes.find(node.KUBELET).signal(signal.SIGSTOP)
+        self.processes.find(node.KUBELET).send(signal.SIGSTOP)
 
     def resume_node(self) -> None:
-        """Lets a frozen kubelet go on, and waits until the node is ready."""
-        self.processes.find(node.KUBELET).signal(signal.SIGCONT)
-        node.wait(self.layout, self.processes)
+        """Lets a frozen kubelet go on, and waits until it has reported and the node is ready."""
+        resumed = time.time()
+        self.processes.find(node.KUBELET).send(signal.SIGCONT)
+        node.wait(self.layout, self.processes, since=resumed)
 
     def kubeconfig_for(self, user: str, groups: Sequence[str] = ()) -> Path:
         """A kubeconfig for a user with a certificate of his own and no more rights than RBAC gives him."""
@@ -181,7 +184,7 @@ def from_environment() -> Cluster | External:
         )
     if state := os.environ.get("KDEPLOY_E2E_STATE"):
         return Cluster.load(Path(state))
-    raise RigError("no cluster is named: set KDEPLOY_E2E_STATE (eval \"$(python -m tests.cluster env)\") or KDEPLOY_E2E_KUBECONFIG")
+    raise RigError("no cluster is named: set KDEPLOY_E2E_KUBECONFIG, or KDEPLOY_E2E_STATE as `... env` prints it")
 
 
 def _received(event: dict[str, Any]) -> float:

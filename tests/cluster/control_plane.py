@@ -83,6 +83,7 @@ def start_controllers(layout: Layout, inside: Namespace, processes: Processes) -
         "cluster-signing-cert-file": keys / "ca.crt",
         "cluster-signing-key-file": keys / "ca.key",
         "use-service-account-credentials": "true",
+        "node-monitor-period": "1s",
     }
     for name, special in ((CONTROLLERS, flags), (SCHEDULER, {})):
         login = layout.config / f"{name}.kubeconfig"
@@ -101,9 +102,7 @@ def get(layout: Layout, path: str) -> bytes | None:
     context = ssl.create_default_context(cafile=str(layout.pki / "ca.crt"))
     context.load_cert_chain(layout.pki / "admin.crt", layout.pki / "admin.key")
     request = urllib.request.Request(layout.server + path, headers={"User-Agent": OWN_AGENT})
-    direct = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-    )
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     try:
         with direct.open(request, timeout=5) as answer:
             content: bytes = answer.read()

@@ -9,12 +9,13 @@ import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tests.cluster.errors import RigError
 
 SOCKET_LIMIT = 90
 API_PORT = 6443
+PATHS = ("state", "binaries", "etcd")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,11 +156,11 @@ class Layout:
     def load(cls, state: Path) -> Self:
         """The plan that was saved in `state`."""
         try:
-            saved = json.loads((state / "layout.json").read_text())
+            saved: dict[str, Any] = json.loads((state / "layout.json").read_text())
         except OSError as error:
             raise RigError(f"there is no cluster in {state}: start one with python -m tests.cluster up") from error
-        paths = {name: Path(saved.pop(name)) for name in ("state", "binaries", "etcd")}
-        return cls(**saved, **paths)
+        saved |= {name: Path(saved[name]) for name in PATHS}
+        return cls(**saved)
 
 
 def default_root() -> Path:

@@ -134,6 +134,8 @@ def _start(layout: Layout, say: Say, start: float) -> Cluster:
     engine.wait_dockerd(layout, processes)
     run("docker", "--host", f"unix://{layout.docker_socket}", "pull", "--quiet", base)
     node.wait(layout, processes)
+    if dead := [process.name for process in processes.all() if not process.alive()]:
+        raise RigError(f"{dead[0]} has ended:\n{processes.tail(dead[0])}")
     cluster = Cluster(
         version=layout.version,
         state=layout.state,

@@ -4,10 +4,14 @@ Network, mounts and processes of a cluster are its own: its iptables rules, brid
 meet no other cluster's nor the machine's, and all end with process 1 of the namespace.
 """
 
+import contextlib
+import fcntl
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.cluster.commands import run, succeeds
@@ -17,6 +21,7 @@ from tests.cluster.processes import Process, Processes, wait_until
 
 INIT = "namespace"
 ALIAS_LIMIT = 200
+LOCK = Path("/run/lock/kdeploy-test-cluster")
 CGROUPS = Path("/sys/fs/cgroup")
 PRIVATE = {  # what programs insist on using, and the folder below data/ that they get instead
     "/run/containerd": "run/containerd",
@@ -68,29 +73,41 @@ def create(layout: Layout, processes: Processes) -> Namespace:
 def take(number: int, state: Path) -> bool:
     """Claims a number for the cluster in `state` by making its cable, which carries that name; False if it is taken."""
     name = f"kdeploy{number}"
-    if not succeeds("ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}n"):
-        return False
-    run("ip", "link", "set", name, "alias", str(state)[-ALIAS_LIMIT:])
+    with _lock():
+        if not succeeds("ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}n"):
+            return False
+        run("ip", "link", "set", name, "alias", str(state)[-ALIAS_LIMIT:])
     return True
-
-
-def _owns_number(layout: Layout) -> bool:
-    """Whether the number is still this cluster's; after a restart of the machine it may be another's."""
-    alias = Path(f"/sys/class/net/{layout.link}/ifalias")
-    return alias.is_file() and alias.read_text().strip() == str(layout.state)[-ALIAS_LIMIT:]
 
 
 def remove(layout: Layout, processes: Processes) -> None:
     """Ends the namespaces with all that runs there, and removes cable, rules and cgroup; what is gone is fine."""
-    if (processes.folder / f"{INIT}.json").is_file():
-        processes.find(INIT).stop(grace=0)
-    if not _owns_number(layout):
-        return
-    for rule in _rules(layout):
-        while succeeds(*_iptables(rule, "-D")):
-            pass
-    _remove_cgroup(layout)
-    run("ip", "link", "delete", layout.link, check=False)
+    with _lock():
+        if _is_taken_over(layout):
+            return
+        for process in processes.all():
+            process.send(signal.SIGCONT)
+        if (processes.folder / f"{INIT}.json").is_file():
+            processes.find(INIT).stop(grace=0)
+        for rule in _rules(layout):
+            while succeeds(*_iptables(rule, "-D")):
+                pass
+        run("ip", "link", "delete", layout.link, check=False)
+        _remove_cgroup(layout)
+
+
+@contextlib.contextmanager
+def _lock() -> Iterator[None]:
+    """One at a time claims or frees a number on this machine."""
+    with LOCK.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _is_taken_over(layout: Layout) -> bool:
+    """Whether another cluster has the number now, as may be after the machine was restarted."""
+    alias = Path(f"/sys/class/net/{layout.link}/ifalias")
+    return alias.is_file() and alias.read_text().strip() != str(layout.state)[-ALIAS_LIMIT:]
 
 
 def _is_separate(process: Process) -> bool:
@@ -150,7 +167,7 @@ def _remove_cgroup(layout: Layout) -> None:
         folders = [folder for folder in root.rglob("*") if folder.is_dir()] if root.is_dir() else []
         for folder in sorted([*folders, root], key=lambda folder: -len(folder.parts)):
             if folder.is_dir():
-                wait_until(lambda folder=folder: succeeds("rmdir", folder), 5, f"removing {folder}")
+                wait_until(partial(succeeds, "rmdir", folder), 5, f"removing {folder}")
 
 
 def _hierarchies() -> list[Path]:

@@ -35,10 +35,7 @@ def issue(folder: Path, name: str, user: str, groups: Sequence[str] = (), addres
 
 def write_kubeconfig(path: Path, server: str, pki: Path, *, name: str = "", token: str = "") -> Path:
     """Writes a kubeconfig, readable by its owner alone, for the certificate called `name` or for a token."""
-    user = {"token": token} if token else {
-        "client-certificate-data": _encoded(pki / f"{name}.crt"),
-        "client-key-data": _encoded(pki / f"{name}.key"),
-    }
+    user = {"token": token} if token else _login(pki, name)
     content = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -53,6 +50,13 @@ def write_kubeconfig(path: Path, server: str, pki: Path, *, name: str = "", toke
     path.touch(mode=0o600)
     path.write_text(json.dumps(content, indent=1))
     return path
+
+
+def _login(pki: Path, name: str) -> dict[str, str]:
+    return {
+        "client-certificate-data": _encoded(pki / f"{name}.crt"),
+        "client-key-data": _encoded(pki / f"{name}.key"),
+    }
 
 
 def _encoded(path: Path) -> str:

@@ -36,17 +36,22 @@ class Process:
             os.waitpid(self.pid, os.WNOHANG)
         return _born(self.inner) == self.born
 
-    def signal(self, number: signal.Signals) -> None:
-        """Sends it a signal, if it still runs."""
-        if self.alive():
+    def send(self, number: signal.Signals) -> None:
+        """Sends it a signal, if it still runs. A nsenter stops with its child and must be told to go on as well."""
+        for pid in self._reached_by(number):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.inner, number)
+                os.kill(pid, number)
+
+    def _reached_by(self, number: signal.Signals) -> list[int]:
+        wrapper = Path(f"/proc/{self.pid}/cmdline")
+        stopped = number == signal.SIGCONT and wrapper.is_file() and wrapper.read_bytes() == _cmdline(self.command)
+        return [*([self.inner] if self.alive() else []), *([self.pid] if stopped else [])]
 
     def stop(self, grace: float = STOP_GRACE) -> None:
         """Ends it: SIGTERM, and SIGKILL after `grace` seconds."""
         for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, STOP_GRACE)):
-            self.signal(signal.SIGCONT)
-            self.signal(number)
+            self.send(signal.SIGCONT)
+            self.send(number)
             with contextlib.suppress(RigError):
                 wait_until(lambda: not self.alive(), patience, self.name)
                 return
@@ -146,6 +151,10 @@ def children(parent: int) -> list[int]:
     """The pids whose parent is `parent`."""
     pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     return [pid for pid in pids if (fields := _stat(pid)) and int(fields[1]) == parent]
+
+
+def _cmdline(command: Sequence[str]) -> bytes:
+    return b"".join(os.fsencode(word) + b"\0" for word in command)
 
 
 def _stat(pid: int) -> list[str] | None:

@@ -7,6 +7,7 @@ has the same name, localhost:PORT/..., for a person, for Docker and for the kube
 import http.client
 import json
 import secrets
+from functools import partial
 from pathlib import Path
 
 from tests.cluster.commands import run
@@ -34,7 +35,7 @@ def start(layout: Layout, inside: Namespace, processes: Processes) -> str:
 def wait(layout: Layout, processes: Processes) -> None:
     """Waits until the host's ends answer; the others started with them."""
     for name, port in ((OPEN, layout.registry_port), (PRIVATE, layout.private_port)):
-        processes.wait(name, lambda port=port: _answers(port), 10)
+        processes.wait(name, partial(_answers, port), 10)
 
 
 def _write_config(layout: Layout, name: str, port: int, accounts: Path | None) -> Path:
