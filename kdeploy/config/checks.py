@@ -1,0 +1,106 @@
+"""Health checks: the `verify` list of kdeploy.yaml and --verify-http become `HttpCheck` values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from kdeploy.config.shape import Check, Http
+from kdeploy.errors import ConfigError
+from kdeploy.model import HttpCheck
+from kdeploy.text import one_line
+
+Fail = Callable[[Sequence[str | int], str, str], ConfigError]
+"""Makes the error about a place below the list: path, problem, hint."""
+
+_PORT_AND_PATH = re.compile(r":([0-9]{1,5}|[a-z0-9][-a-z0-9]{0,14})(/.*)\Z", re.ASCII)
+
+
+class HiddenValues(dict[str, str]):
+    """A mapping that prints its keys alone: header values are often tokens."""
+
+    def __repr__(self) -> str:
+        """As a dict's, with *** for each value."""
+        return repr(dict.fromkeys(self, "***"))
+
+
+def checks_of(checks: Sequence[Check], fail: Fail) -> tuple[HttpCheck, ...]:
+    """The checks of a `verify` list, each with a name of its own. Raises what `fail` makes."""
+    made: list[HttpCheck] = []
+    for index, check in enumerate(checks):
+        if fault := _fault(check.http):
+            raise fail((index, "http"), *fault)
+        made.append(_check(check.http, {one.name for one in made}))
+        if made[-1].name in {one.name for one in made[:-1]}:
+            hint = "give each check a name of its own"
+            raise fail((index, "http", "name"), f'two checks are called "{one_line(made[-1].name)}"', hint)
+    return tuple(made)
+
+
+def parse_check_flags(texts: Sequence[str]) -> tuple[HttpCheck, ...]:
+    """The checks that --verify-http asks for: "/health", ":8080/health", ":http/health" or a whole URL."""
+    made: list[HttpCheck] = []
+    for text in dict.fromkeys(texts):
+        made.append(_check(_parse_flag(text), {one.name for one in made}))
+    return tuple(made)
+
+
+def _parse_flag(text: str) -> Http:
+    if text.startswith("/"):
+        return Http(path=text)
+    if match := _PORT_AND_PATH.match(text):
+        port = match[1]
+        if not port.isdigit():
+            return Http(path=match[2], port=port)
+        if 1 <= int(port) <= 65535:
+            return Http(path=match[2], port=int(port))
+    elif _is_url(text):
+        return Http(url=text)
+    raise ConfigError(
+        f'--verify-http "{one_line(text, 80)}" is neither a path nor a URL',
+        hint="write /health, :8080/health or https://shop.example/health",
+    )
+
+
+def _fault(http: Http) -> tuple[str, str] | None:
+    """The problem and the hint for what the shape alone cannot tell."""
+    if (http.path is None) == (http.url is None):
+        return "one of path and url is needed, and not both", "path asks the new pods, url asks that address"
+    if http.url is not None and not _is_url(http.url):
+        return "the url has no host", "write it like https://shop.example/health"
+    if http.url is not None and (http.port is not None or http.scheme is not None):
+        return "port and scheme go with path", "write them into the url"
+    return None
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _check(http: Http, taken: set[str]) -> HttpCheck:
+    given: dict[str, Any] = {key: value for key in Http.__struct_fields__ if (value := getattr(http, key)) is not None}
+    given["name"] = http.name or _free_name(http, taken)
+    given["headers"] = HiddenValues(http.headers or {})
+    durations = ("timeout", "interval", "within", "watch_for")
+    return HttpCheck(**given | {key: float(given[key]) for key in durations if key in given})
+
+
+def _free_name(http: Http, taken: set[str]) -> str:
+    """The name "http /health", with the port where that name is taken, with a number where that one is, too."""
+    plain = f"http {http.path or _without_credentials(http.url or '')}"
+    with_port = f"http :{http.port}{http.path}" if http.port and http.path else plain
+    names = [plain, with_port, *(f"{plain} ({number})" for number in range(2, len(taken) + 3))]
+    return next(name for name in names if name not in taken)
+
+
+def _without_credentials(url: str) -> str:
+    """The URL as output may show it: no user, password, query and fragment, which may carry a token."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"
