@@ -1,1 +1,91 @@
-"""From a git checkout to an image in a registry: naming and planning are pure, engines and registry reads are edges."""
+"""Build and push: which commit, under which name, by which engine; and reads of the registry.
+
+The functions here are what the commands wire. Their SDKs are imported when they are called, never before.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kdeploy.build.git import Git, GitHistory
+from kdeploy.build.plan import plan_build
+from kdeploy.build.source import Source, inspect
+from kdeploy.config.settings import BuildOptions
+from kdeploy.errors import ConfigError
+from kdeploy.ports import Builder, BuildRequest
+
+if TYPE_CHECKING:
+    from kdeploy.build.registry import DistributionRegistry
+
+__all__ = ["Source", "inspect_source", "open_builder", "open_history", "open_registry", "request_build"]
+
+
+def inspect_source(options: BuildOptions, commit: str | None, env: Mapping[str, str]) -> Source:
+    """What would be built: the commit, whether files are changed, notes for the person. Raises ConfigError."""
+    return inspect(options.context, commit, env, dockerfile=options.dockerfile)
+
+
+def request_build(
+    options: BuildOptions,
+    source: Source,
+    env: Mapping[str, str],
+    *,
+    repository: str,
+    tag: str | None = None,
+) -> BuildRequest:
+    """The build request for a source; see `plan_build`. Raises ConfigError also where there is no Dockerfile."""
+    try:
+        dockerfile = Path(options.dockerfile).read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"the Dockerfile {options.dockerfile} cannot be read: {error.strerror}",
+            hint="name it with --dockerfile, or deploy a built image: --image REPOSITORY:TAG",
+        ) from error
+    return plan_build(
+        options,
+        source,
+        dockerfile,
+        repository=repository,
+        tag=tag,
+        is_ci=env.get("CI", "").lower() in ("true", "1"),
+    )
+
+
+def open_history(context: str, env: Mapping[str, str]) -> GitHistory:
+    """`ports.History` of the repository that holds the build context."""
+    return GitHistory(git=Git(folder=context, env=env))
+
+
+def open_registry(env: Mapping[str, str]) -> DistributionRegistry:
+    """`ports.Registry` with the logins of Docker's configuration. Raises RefusedError where that cannot be read."""
+    from kdeploy.build.credentials import load_logins
+    from kdeploy.build.insecure import insecure_registries
+    from kdeploy.build.registry import DistributionRegistry
+    from kdeploy.build.select import connect, engine_info
+    from kdeploy.build.transport import Transport
+
+    return DistributionRegistry(
+        Transport(load_logins(env), insecure=lambda: insecure_registries(engine_info(connect(env))))
+    )
+
+
+def open_builder(name: str, env: Mapping[str, str], *, hide: Callable[[str], str] = str) -> Builder:
+    """`ports.Builder` that reuses what is in the registry, and else builds with the engine that `name` asks for.
+
+    The engine is looked for when there is something to build. `hide` takes secrets out of each line of output.
+    Raises ConfigError for an unknown name.
+    """
+    from kdeploy.build.reuse import ReusingBuilder
+    from kdeploy.build.select import check_name, connect, select
+
+    check_name(name)
+    registry = open_registry(env)
+
+    @functools.cache
+    def engine() -> Builder:
+        return select(name, connect=lambda: connect(env), find=registry.find, hide=hide, env=env)
+
+    return ReusingBuilder(builder=engine, registry=registry)

@@ -1,0 +1,82 @@
+"""The engine of choice: BuildKit through `docker buildx build --push`, as a child process."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdeploy.build.engine import Find, Hide, Log, pushed_name
+from kdeploy.build.failure import build_failure, last_lines, timed_out
+from kdeploy.build.process import Stream, stream
+from kdeploy.errors import BuildError
+from kdeploy.model import Image
+from kdeploy.ports import BuildRequest
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildxBuilder:
+    """`ports.Builder` by buildx. `env` is the whole environment of the docker client, None: this process's own."""
+
+    find: Find
+    hide: Hide = str
+    env: Mapping[str, str] | None = None
+    stream: Stream = stream
+
+    @property
+    def title(self) -> str:
+        """What a person calls it."""
+        return "docker buildx"
+
+    def build_and_push(self, request: BuildRequest, output: Callable[[str], None], timeout: float) -> Image:
+        """See `ports.Builder`. The digest is the pushed manifest's or index's, never the image id of --iidfile."""
+        log = Log(output=output, hide=self.hide)
+        with tempfile.TemporaryDirectory(prefix="kdeploy-") as folder:
+            metadata = Path(folder, "metadata.json")
+            command = buildx_command(request, str(metadata))
+            try:
+                code = self.stream(command, line=log, timeout=timeout, env=self.env)
+            except TimeoutError as error:
+                raise timed_out(self.title, timeout, log.lines) from error
+            if code:
+                raise build_failure(log.lines, pushed_name(request), self.title)
+            digest = _digest_in(metadata) or self.find(str(pushed_name(request)))
+        if digest is None:
+            raise BuildError(
+                f"{self.title} ended well, but {pushed_name(request)} is not in the registry",
+                hint="does the builder push somewhere else? see docker buildx inspect",
+                tail=last_lines(log.lines),
+            )
+        return Image(repository=request.repository, tag=request.tag, digest=digest)
+
+
+def buildx_command(request: BuildRequest, metadata_file: str) -> list[str]:
+    """The command line of a build. Pure."""
+    command = ["docker", "buildx", "build", "--push", "--progress", "plain", "--metadata-file", metadata_file]
+    command += ["--tag", str(pushed_name(request)), "--file", request.dockerfile]
+    for name, value in request.labels.items():
+        command += ["--label", f"{name}={value}"]
+    for name, value in request.args.items():
+        command += ["--build-arg", f"{name}={value}"]
+    for secret in request.secrets:
+        command += ["--secret", secret]
+    if request.platforms:
+        command += ["--platform", ",".join(request.platforms)]
+    if request.target:
+        command += ["--target", request.target]
+    return [*command, request.context]
+
+
+def _digest_in(metadata: Path) -> str | None:
+    """`containerimage.digest` of a --metadata-file; None where the engine wrote none."""
+    try:
+        content = json.loads(metadata.read_bytes())
+    except (OSError, ValueError):
+        return None
+    digest = content.get("containerimage.digest") if isinstance(content, dict) else None
+    return digest if isinstance(digest, str) and _DIGEST.fullmatch(digest) else None

@@ -1,0 +1,147 @@
+"""Logins from Docker's own configuration: `auths`, `credHelpers` and `credsStore` of config.json.
+
+The file: https://docs.docker.com/reference/cli/docker/login/#credential-stores; the helpers' protocol:
+https://github.com/docker/docker-credential-helpers.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from kdeploy.build.process import Run, run
+from kdeploy.errors import RefusedError
+from kdeploy.model import Reason
+from kdeploy.reference import DOCKER_HUB
+from kdeploy.secret import Secret
+from kdeploy.text import one_line
+
+_HUB_KEY = "https://index.docker.io/v1/"
+_TOKEN_USER = "<token>"  # noqa: S105 - what helpers give as the user name where the secret is an identity token
+_HELPER_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """A user name with its password; or, where `is_identity_token`, a refresh token in the password's place."""
+
+    username: str
+    password: Secret
+    is_identity_token: bool = False
+
+
+class Logins(Protocol):
+    """Where logins come from."""
+
+    def login(self, domain: str) -> Login | None:
+        """The login for a registry ("host:port"); None: ask it without one. Raises RefusedError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockerLogins:
+    """`Logins` of one Docker configuration. `env` is the environment for the helper programs, None: the own one."""
+
+    config: Mapping[str, Any]
+    env: Mapping[str, str] | None = None
+    run: Run = run
+
+    def login(self, domain: str) -> Login | None:
+        """A helper for this registry goes before the general store, and that before `auths`, as in Docker."""
+        key = _HUB_KEY if domain == DOCKER_HUB else domain
+        helper = _object(self.config, "credHelpers").get(key) or self.config.get("credsStore")
+        found = self._ask_helper(str(helper), key) if helper else None
+        return found or _from_auths(_object(self.config, "auths"), domain)
+
+    def _ask_helper(self, name: str, key: str) -> Login | None:
+        program = f"docker-credential-{name}"
+        if "/" in name:
+            raise _refused(program, "its name has a slash")
+        try:
+            finished = self.run([program, "get"], env=self.env, stdin=key.encode(), timeout=_HELPER_TIMEOUT)
+        except TimeoutError as error:
+            raise _refused(program, str(error)) from error
+        if finished.code:
+            said = one_line(finished.text or finished.err)
+            if "credentials not found" in said:
+                return None
+            raise _refused(program, said or f"exit code {finished.code}")
+        try:
+            answer = json.loads(finished.out)
+            user, secret = str(answer["Username"]), str(answer["Secret"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise _refused(program, "its answer is not the JSON of a credential") from error
+        if not secret:
+            return None
+        return Login(username=user, password=Secret(secret), is_identity_token=user == _TOKEN_USER)
+
+
+def docker_folder(env: Mapping[str, str]) -> Path:
+    """Docker's configuration folder: $DOCKER_CONFIG, else .docker in the home folder."""
+    if own := env.get("DOCKER_CONFIG"):
+        return Path(own)
+    home = env.get("HOME")
+    return (Path(home) if home else Path.home()) / ".docker"
+
+
+def load_logins(env: Mapping[str, str], *, run: Run = run) -> DockerLogins:
+    """Reads Docker's config.json; no file means no logins. Raises RefusedError where it cannot be read."""
+    file = docker_folder(env) / "config.json"
+    try:
+        config = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        config = {}
+    except (OSError, ValueError) as error:
+        raise _unreadable(file, one_line(str(error))) from error
+    if not isinstance(config, dict):
+        raise _unreadable(file, "it is no JSON object")
+    return DockerLogins(config=config, env=env, run=run)
+
+
+def _from_auths(auths: Mapping[str, Any], domain: str) -> Login | None:
+    """Keys are hosts or whole addresses; an exact one goes first."""
+    keys = sorted(auths, key=lambda key: key != domain)
+    entry = next((auths[key] for key in keys if _host(key) == domain), None)
+    if not isinstance(entry, dict):
+        return None
+    if token := entry.get("identitytoken"):
+        return Login(username=_TOKEN_USER, password=Secret(str(token)), is_identity_token=True)
+    user, password = str(entry.get("username", "")), str(entry.get("password", ""))
+    if auth := entry.get("auth"):
+        try:
+            user, _, password = base64.b64decode(str(auth), validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+    return Login(username=user, password=Secret(password.rstrip("\0"))) if user and password else None
+
+
+def _host(key: str) -> str:
+    bare = key.removeprefix("https://").removeprefix("http://")
+    host = bare.partition("/")[0]
+    return DOCKER_HUB if host in ("index.docker.io", "registry-1.docker.io", DOCKER_HUB) else host
+
+
+def _object(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = config.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _refused(program: str, why: str) -> RefusedError:
+    return RefusedError(
+        f"the credential helper {one_line(program, 80)} failed: {why}",
+        hint="run docker login, or take the helper out of Docker's config.json",
+        reason=Reason.IMAGE_UNAUTHORIZED,
+    )
+
+
+def _unreadable(file: Path, why: str) -> RefusedError:
+    return RefusedError(
+        f"Docker's configuration {file} cannot be read: {why}",
+        hint="mend it, or point DOCKER_CONFIG at another folder",
+        reason=Reason.IMAGE_UNAUTHORIZED,
+    )

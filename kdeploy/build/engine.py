@@ -1,0 +1,35 @@
+"""What both build engines share: the name they push to, and the log of what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from kdeploy.ports import BuildRequest
+from kdeploy.reference import Reference
+
+Find = Callable[[str], str | None]
+"""Asks the registry for the digest behind "repository:tag"; None where it is absent. Raises RefusedError."""
+
+Hide = Callable[[str], str]
+"""Takes the secrets out of a line of output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """Passes an engine's lines on as they come, without secrets, and keeps them for the message of a failure."""
+
+    output: Callable[[str], None]
+    hide: Hide = str
+    lines: list[str] = field(default_factory=list)
+
+    def __call__(self, line: str) -> None:
+        """Takes one line."""
+        shown = self.hide(line)
+        self.lines.append(shown)
+        self.output(shown)
+
+
+def pushed_name(request: BuildRequest) -> Reference:
+    """The name to push to."""
+    return Reference(repository=request.push_repository or request.repository, tag=request.tag)

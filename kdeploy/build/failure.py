@@ -1,0 +1,82 @@
+"""Why a build or a push failed, read from what the engine said. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from kdeploy.errors import BuildError
+from kdeploy.model import Reason
+from kdeploy.reference import Reference
+from kdeploy.text import clean, one_line
+
+TAIL_LINES = 20
+
+_PUSHING = re.compile(r"failed to push|push access denied|pushing (?:layers|manifest)", re.IGNORECASE)
+_DENIED = re.compile(
+    r"denied|unauthorized|no basic auth credentials|insufficient_scope|authentication required|authorization failed"
+    r"|\b40[13]\b|failed to authorize|failed to fetch (?:anonymous|oauth) token",
+    re.IGNORECASE,
+)
+_UNREACHABLE = re.compile(
+    r"connection refused|no such host|i/o timeout|network is unreachable|no route to host|context deadline exceeded"
+    r"|TLS handshake timeout|x509:|server gave HTTP response to HTTPS client|connection reset by peer",
+    re.IGNORECASE,
+)
+_NO_ENGINE = re.compile(r"cannot connect to the docker daemon|failed to connect to the docker api", re.IGNORECASE)
+_ERROR = re.compile(r"(?:ERROR|error)[:=]\s*(.+)")
+
+
+def last_lines(lines: Sequence[str]) -> tuple[str, ...]:
+    """The end of the output as a person may read it."""
+    return tuple(clean(line, 500) for line in lines[-TAIL_LINES:])
+
+
+def build_failure(lines: Sequence[str], image: Reference, title: str) -> BuildError:
+    """The error for a build or a build-and-push that ended badly with these lines of output."""
+    cause = _cause(lines)
+    if _NO_ENGINE.search(cause):
+        return BuildError(
+            f"the Docker engine does not answer: {one_line(cause)}",
+            hint="start it, or point DOCKER_HOST or the docker context at one that runs",
+            tail=last_lines(lines),
+        )
+    if _PUSHING.search(cause):
+        return push_failure(lines, image, cause)
+    hint = "mend the Dockerfile or what it runs; the last lines of the build say where"
+    if _UNREACHABLE.search(cause):
+        hint = "a registry or server that the build needs cannot be reached; check the network and try again"
+    return BuildError(f"{title} could not build the image: {one_line(cause)}", hint=hint, tail=last_lines(lines))
+
+
+def push_failure(lines: Sequence[str], image: Reference, cause: str | None = None) -> BuildError:
+    """The error for a push that ended badly; the reason is PushDenied where the registry refused the login."""
+    cause = _cause(lines) if cause is None else cause
+    if _DENIED.search(cause):
+        return BuildError(
+            f"the registry {image.domain} refused the push of {image}: {one_line(cause)}",
+            hint=f"docker login {image.domain}, and check that this user may push to {image.repository}",
+            reason=Reason.PUSH_DENIED,
+            tail=last_lines(lines),
+        )
+    hint = "look at the registry's own log"
+    if _UNREACHABLE.search(cause):
+        hint = f"check that {image.domain} is right and that the Docker engine reaches it"
+    return BuildError(f"{image} could not be pushed: {one_line(cause)}", hint=hint, tail=last_lines(lines))
+
+
+def timed_out(title: str, seconds: float, lines: Sequence[str]) -> BuildError:
+    """The error for a build that took longer than it may."""
+    return BuildError(
+        f"{title} did not finish within {seconds:g} s",
+        hint="raise --build-timeout, or look at what the last lines were busy with",
+        tail=last_lines(lines),
+    )
+
+
+def _cause(lines: Sequence[str]) -> str:
+    """The last line that calls itself an error, without that word; else the last one."""
+    for line in reversed(lines):
+        if found := _ERROR.search(line):
+            return found[1]
+    return lines[-1] if lines else "it ended without a word"

@@ -1,0 +1,107 @@
+"""The git program, asked without running anything that a repository brings along: no hooks, pager, filters of diffs.
+
+git calls a checkout that belongs to another user dubious (CVE-2022-24765); in a CI container the workspace always does,
+so the check is switched off, and with it everything in the repository's configuration that could start a program.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kdeploy.build.process import NOT_FOUND, Finished, Run, run
+from kdeploy.errors import ConfigError
+from kdeploy.text import one_line
+
+_HARMLESS = (
+    "safe.directory=*",
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "log.showSignature=false",
+    "core.quotePath=false",
+)
+# Set inside git's own hooks; they would point git at another repository than the build context's.
+_STRAY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+def is_full_sha(text: str) -> bool:
+    """Whether `text` is a full commit id: 40 hex digits, or 64 in a SHA-256 repository."""
+    return _SHA.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Git:
+    """git in one folder. `env` is the whole environment to give it, None: the process's own."""
+
+    folder: str
+    env: Mapping[str, str] | None = None
+    run: Run = run
+    timeout: float = 60.0
+
+    def __call__(self, *arguments: str) -> Finished:
+        """Runs git. Raises ConfigError where it takes longer than `timeout` seconds."""
+        settings = [word for setting in _HARMLESS for word in ("-c", setting)]
+        command = ["git", "--no-pager", "-C", self.folder, *settings, *arguments]
+        try:
+            return self.run(command, env=self._environment(), timeout=self.timeout)
+        except TimeoutError as error:
+            raise ConfigError(
+                f"git {arguments[0]} did not answer within {self.timeout:g} s", hint="is the disk slow?"
+            ) from error
+
+    def text(self, *arguments: str) -> str:
+        """What git printed; "" where it failed."""
+        finished = self(*arguments)
+        return finished.text if finished.code == 0 else ""
+
+    def top(self) -> str | None:
+        """The working tree's top folder; None outside of one, or without git. Raises ConfigError if git fails."""
+        finished = self("rev-parse", "--show-toplevel")
+        if finished.code == 0:
+            return finished.text or None
+        if "dubious ownership" in finished.err or "unsafe repository" in finished.err:
+            raise ConfigError(
+                f"git will not read {self.folder}: {one_line(finished.err)}",
+                hint=f"git config --global --add safe.directory {self.folder}",
+            )
+        if finished.code != NOT_FOUND and "not a git repository" not in finished.err:
+            raise ConfigError(f"git failed in {self.folder}: {one_line(finished.err)}", hint="try git status there")
+        return None
+
+    def resolve(self, revision: str) -> str | None:
+        """The full id of the commit that `revision` names; None where git knows none."""
+        if revision.startswith("-"):
+            return None
+        found = self.text("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+        return found if is_full_sha(found) else None
+
+    def _environment(self) -> dict[str, str]:
+        base = os.environ if self.env is None else self.env
+        kept = {name: value for name, value in base.items() if name not in _STRAY}
+        return kept | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitHistory:
+    """`ports.History`: what git knows of how two commits lie to each other."""
+
+    git: Git
+
+    def is_ancestor(self, commit: str, of: str) -> bool | None:
+        """True where `commit` is a proper ancestor of `of`.
+
+        None where git cannot tell: no repository, an unknown commit, or a shallow clone, whose gaps prove nothing.
+        """
+        old, new = self.git.resolve(commit), self.git.resolve(of)
+        if old is None or new is None:
+            return None
+        if old == new:
+            return False
+        code = self.git("merge-base", "--is-ancestor", old, new).code
+        if code == 0:
+            return True
+        is_cut = self.git.text("rev-parse", "--is-shallow-repository") != "false"
+        return None if code != 1 or is_cut else False

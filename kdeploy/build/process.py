@@ -1,0 +1,172 @@
+"""Programs as child processes, never through a shell: run one for its answer, or stream its lines as they come.
+
+A child gets a process group of its own, and the group is ended whichever way this code is left: a timeout, a signal
+that raises, an error in the caller's callback.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import os
+import re
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+NOT_FOUND = 127
+"""The exit code that stands for a program that is not there, as shells have it."""
+
+_GRACE = 1.0
+"""Seconds between SIGTERM and SIGKILL; GitHub leaves a cancelled job 2.5 s."""
+
+_LONGEST_LINE = 16_384
+_LINE_ENDS = re.compile(r"\r\n|\n|\r")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """How a program ended: its exit code (NOT_FOUND where there is none) and what it printed."""
+
+    code: int
+    out: bytes = b""
+    err: str = ""
+
+    @property
+    def text(self) -> str:
+        """Standard output as text, without white space at the ends."""
+        return self.out.decode("utf-8", "replace").strip()
+
+
+class Run(Protocol):
+    """Runs a program to its end. Raises TimeoutError after `timeout` seconds."""
+
+    def __call__(
+        self,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout: float = 60.0,
+    ) -> Finished:
+        """`env` is the whole environment of the child; None: this process's own."""
+        ...
+
+
+class Stream(Protocol):
+    """Runs a program and gives each line of its output, both streams as one, to `line`. Returns the exit code."""
+
+    def __call__(
+        self,
+        command: Sequence[str],
+        *,
+        line: Callable[[str], None],
+        timeout: float,
+        env: Mapping[str, str] | None = None,
+    ) -> int:
+        """Raises TimeoutError after `timeout` seconds."""
+        ...
+
+
+def run(
+    command: Sequence[str], *, env: Mapping[str, str] | None = None, stdin: bytes = b"", timeout: float = 60.0
+) -> Finished:
+    """See `Run`."""
+    try:
+        child = _start(command, env, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    except OSError as error:
+        return Finished(code=NOT_FOUND, err=f"{command[0]}: {error.strerror}")
+    with _ended(child):
+        try:
+            out, err = child.communicate(stdin, timeout)
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError(f"{command[0]} did not end within {timeout:g} s") from error
+    return Finished(code=child.returncode, out=out, err=err.decode("utf-8", "replace"))
+
+
+def stream(
+    command: Sequence[str], *, line: Callable[[str], None], timeout: float, env: Mapping[str, str] | None = None
+) -> int:
+    """See `Stream`."""
+    try:
+        child = _start(command, env, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    except OSError as error:
+        line(f"{command[0]}: {error.strerror}")
+        return NOT_FOUND
+    deadline = time.monotonic() + timeout
+    with _ended(child):
+        for text in _lines(child, deadline):
+            line(text)
+        try:
+            return child.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError(f"{command[0]} did not end within {timeout:g} s") from error
+
+
+def _start(
+    command: Sequence[str], env: Mapping[str, str] | None, *, stdin: int, stderr: int
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        list(command),
+        env=None if env is None else dict(env),
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        start_new_session=True,
+    )
+
+
+def _lines(child: subprocess.Popen[bytes], deadline: float) -> Iterator[str]:
+    """The output line by line until it ends, or until the child has ended and nothing more comes for half a second."""
+    assert child.stdout is not None
+    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+    rest = ""
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        while (left := deadline - time.monotonic()) > 0:
+            if not selector.select(min(left, 0.5)):
+                if child.poll() is not None:
+                    break
+                continue
+            chunk = os.read(child.stdout.fileno(), 65_536)
+            if not chunk:
+                break
+            *whole, rest = _LINE_ENDS.split(rest + decode(chunk))
+            yield from filter(None, whole)
+            if len(rest) > _LONGEST_LINE:
+                yield rest[:_LONGEST_LINE]
+                rest = ""
+        else:
+            raise TimeoutError("it did not end in time")
+    if rest:
+        yield rest
+
+
+@contextlib.contextmanager
+def _ended(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Leaves no process of the child's group behind where the body did not see it end, and closes the pipes."""
+    try:
+        yield
+    finally:
+        if child.poll() is None:
+            _kill(child, signal.SIGTERM)
+            try:
+                child.wait(_GRACE)
+            except subprocess.TimeoutExpired:
+                pass
+            finally:
+                _kill(child, signal.SIGKILL)
+                child.wait()
+        for pipe in (child.stdin, child.stdout, child.stderr):
+            if pipe:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+
+def _kill(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, number)

@@ -1,0 +1,163 @@
+"""`ports.Registry`: reads of image registries by the OCI distribution specification.
+
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md. Manifests of all four kinds are accepted: a
+registry that holds one of a kind that was not named answers 404 for a tag that is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from kdeploy.build.transport import Answer, Transport
+from kdeploy.errors import RefusedError
+from kdeploy.model import Image, Obj, Reason
+from kdeploy.reference import Reference, parse
+from kdeploy.text import one_line
+
+MANIFEST_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+_ACCEPT = ", ".join(MANIFEST_TYPES)
+_MANIFEST_LIMIT = 4 << 20
+_CONFIG_LIMIT = 8 << 20
+_MAX_PLATFORMS = 20
+_ATTESTATION = "vnd.docker.reference.type"
+_SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class DistributionRegistry:
+    """Any registry that Docker can pull from. Every method raises RefusedError where the registry says no."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def resolve(self, reference: str) -> Image:
+        """The image behind "repo:tag", "repo@digest" or both (then the digest counts); "repo" alone means "latest"."""
+        image = parse(reference)
+        digest = self.find(reference)
+        if digest is None:
+            raise RefusedError(
+                f"there is no image {image} in the registry {image.domain}",
+                hint="check the name and the tag, or build it with kdeploy build",
+                reason=Reason.IMAGE_NOT_FOUND,
+            )
+        tag = image.tag if image.tag or image.digest else "latest"
+        return Image(repository=image.repository, tag=tag, digest=digest)
+
+    def find(self, reference: str) -> str | None:
+        """The manifest's digest; None where the registry says that it is absent."""
+        image = parse(reference)
+        wanted = image.digest or image.tag or "latest"
+        answer = self._transport.ask("HEAD", image, f"manifests/{wanted}", accept=_ACCEPT)
+        if answer.is_absent:
+            return None
+        named = answer.headers.get("Docker-Content-Digest", "")
+        if image.digest or _SHA256.fullmatch(named):
+            return image.digest or named
+        body = self._transport.ask("GET", image, f"manifests/{wanted}", accept=_ACCEPT, limit=_MANIFEST_LIMIT)
+        return None if body.is_absent else _sha256(body.body)
+
+    def labels(self, repository: str, digest: str) -> Mapping[str, str]:
+        """The labels of the image's config; of a multi-platform image those of its first platform."""
+        image = parse(repository)
+        top = self._manifest(image, digest)
+        children = _platform_digests(top)
+        manifest = self._manifest(image, children[0]) if children else top
+        config = _text(manifest, "config", "digest")
+        labels = _at(self._json(image, "blobs", config, _CONFIG_LIMIT), "config", "Labels") if config else None
+        return {str(name): str(value) for name, value in labels.items()} if isinstance(labels, dict) else {}
+
+    def same_config(self, repository: str, one: str, other: str) -> bool | None:
+        """Whether two digests are one image: the same manifest, one within the other's index, or the same config.
+
+        A node may name a config's own digest. None where the registry does not tell. Never raises RefusedError.
+        """
+        if one == other:
+            return True
+        try:
+            image = parse(repository)
+            ours, theirs = self._identities(image, one), self._identities(image, other)
+        except RefusedError:
+            return None
+        if (ours | {one}) & (theirs | {other}):
+            return True
+        return False if ours and theirs else None
+
+    def _identities(self, image: Reference, digest: str) -> frozenset[str]:
+        """The digests of the platforms' manifests and of their configs; empty where the manifest is absent."""
+        top = self._manifest(image, digest)
+        if top is None:
+            return frozenset()
+        children = _platform_digests(top)
+        manifests = [self._manifest(image, child) for child in children] if children else [top]
+        return frozenset([*children, *filter(None, (_text(each, "config", "digest") for each in manifests))])
+
+    def _manifest(self, image: Reference, digest: str) -> Obj | None:
+        return self._json(image, "manifests", digest, _MANIFEST_LIMIT)
+
+    def _json(self, image: Reference, kind: str, digest: str, limit: int) -> dict[str, Any] | None:
+        """A manifest or blob by its digest, checked against it; None where it is absent."""
+        if not _SHA256.fullmatch(digest):
+            raise _broken(image, f"it names the digest {one_line(digest, 80)!r}")
+        accept = _ACCEPT if kind == "manifests" else "*/*"
+        answer = self._transport.ask("GET", image, f"{kind}/{digest}", accept=accept, limit=limit)
+        if answer.is_absent:
+            return None
+        return _checked_json(answer, image, digest)
+
+
+def _checked_json(answer: Answer, image: Reference, digest: str) -> dict[str, Any]:
+    if _sha256(answer.body) != digest:
+        raise _broken(image, f"what it sent for {digest} has another digest")
+    try:
+        value = json.loads(answer.body)
+    except (ValueError, RecursionError) as error:
+        raise _broken(image, f"{digest} is no JSON") from error
+    if not isinstance(value, dict):
+        raise _broken(image, f"{digest} is no JSON object")
+    return value
+
+
+def _platform_digests(index: Obj | None) -> list[str]:
+    """The digests of an index's images; none for a single manifest.
+
+    buildx adds attestations, which are entries too, for the platform unknown/unknown.
+    """
+    entries = _at(index, "manifests")
+    return [
+        digest
+        for entry in (entries if isinstance(entries, list) else [])
+        if _at(entry, "annotations", _ATTESTATION) is None and _at(entry, "platform", "os") != "unknown"
+        if (digest := _text(entry, "digest"))
+    ][:_MAX_PLATFORMS]
+
+
+def _at(value: object, *names: str) -> Any:
+    """What lies at a path of keys in JSON that somebody else wrote; None where the path ends early."""
+    for name in names:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _text(value: object, *names: str) -> str:
+    found = _at(value, *names)
+    return found if isinstance(found, str) else ""
+
+
+def _sha256(body: bytes) -> str:
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
+def _broken(image: Reference, why: str) -> RefusedError:
+    return RefusedError(
+        f"the registry {image.domain} gave a broken answer for {image.repository}: {why}",
+        hint="push the image anew, or look at the proxy between here and the registry",
+        reason=Reason.IMAGE_PULL_FAILED,
+    )

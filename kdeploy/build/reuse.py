@@ -1,0 +1,61 @@
+"""A commit's image that is in the registry already is not built again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from kdeploy.build.engine import pushed_name
+from kdeploy.build.plan import INPUTS_LABEL, REVISION_LABEL
+from kdeploy.errors import RefusedError
+from kdeploy.model import Image
+from kdeploy.ports import Builder, BuildRequest
+
+
+class Shelf(Protocol):
+    """What is asked of the registry."""
+
+    def find(self, reference: str) -> str | None:
+        """The digest behind "repository:tag"; None where it is absent."""
+        ...
+
+    def labels(self, repository: str, digest: str) -> Mapping[str, str]:
+        """The labels of the image's config."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReusingBuilder:
+    """`ports.Builder`: takes the tag that is there if it is this very image, else lets `builder` build."""
+
+    builder: Callable[[], Builder]
+    registry: Shelf
+
+    @property
+    def title(self) -> str:
+        """What a person calls the engine."""
+        return self.builder().title
+
+    def build_and_push(self, request: BuildRequest, output: Callable[[str], None], timeout: float) -> Image:
+        """See `ports.Builder`. Where the registry cannot be asked the image is built; a push that fails says why."""
+        if request.reusable:
+            try:
+                digest = self._existing(request)
+            except RefusedError as error:
+                output(f"not known whether {pushed_name(request)} is there already: {error.message}")
+            else:
+                if digest:
+                    output(f"{pushed_name(request)} is in the registry already, from the same inputs")
+                    return Image(repository=request.repository, tag=request.tag, digest=digest, reused=True)
+        return self.builder().build_and_push(request, output, timeout)
+
+    def _existing(self, request: BuildRequest) -> str | None:
+        image = pushed_name(request)
+        digest = self.registry.find(str(image))
+        if digest is None:
+            return None
+        labels = self.registry.labels(image.repository, digest)
+        return (
+            digest if all(labels.get(name) == request.labels[name] for name in (REVISION_LABEL, INPUTS_LABEL)) else None
+        )

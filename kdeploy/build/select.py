@@ -1,0 +1,102 @@
+"""Which engine builds: buildx where it works, else the docker SDK where an engine answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import docker
+import requests
+from docker.errors import DockerException
+
+from kdeploy.build.buildx import BuildxBuilder
+from kdeploy.build.classic import ClassicBuilder
+from kdeploy.build.engine import Find, Hide
+from kdeploy.build.process import Run, run
+from kdeploy.errors import BuildError, ConfigError
+from kdeploy.ports import Builder
+from kdeploy.text import one_line
+
+CHOICES = ("auto", "buildx", "classic")
+"""The values of --builder."""
+
+_ENGINELESS_DRIVERS = frozenset({"remote", "kubernetes", "cloud"})
+_WAYS_OUT = "start Docker, or point DOCKER_HOST at one; or deploy a built image: --image REPOSITORY:TAG or @DIGEST"
+
+Connect = Callable[[], docker.APIClient | None]
+"""Gives a client of the Docker engine; None where none answers."""
+
+
+def connect(env: Mapping[str, str] | None = None) -> docker.APIClient | None:
+    """A client for the engine that the docker command would ask: DOCKER_HOST, else the current context's."""
+    try:
+        client = docker.from_env(environment=dict(env) if env is not None else None, timeout=10).api
+        client.ping()
+    except (DockerException, requests.RequestException, OSError, ValueError):
+        return None
+    return client
+
+
+def engine_info(client: docker.APIClient | None) -> Mapping[str, Any]:
+    """What the engine tells of itself (`docker info`); empty where it does not."""
+    if client is None:
+        return {}
+    try:
+        info: object = client.info()
+    except (DockerException, requests.RequestException, OSError):
+        return {}
+    return info if isinstance(info, dict) else {}
+
+
+def check_name(name: str) -> None:
+    """Raises ConfigError for a name that is not one of CHOICES; "" is "auto"."""
+    if name not in ("", *CHOICES):
+        raise ConfigError(f'there is no builder "{one_line(name, 80)}"', hint=f"--builder takes {', '.join(CHOICES)}")
+
+
+def select(
+    name: str,
+    *,
+    connect: Connect,
+    find: Find,
+    hide: Hide = str,
+    env: Mapping[str, str] | None = None,
+    run: Run = run,
+) -> Builder:
+    """The engine that `name` asks for: "buildx", "classic", or "auto" (also ""), which takes the first that works.
+
+    Raises ConfigError for another name, BuildError where there is no such engine.
+    """
+    check_name(name)
+    problem = ""
+    if name != "classic":
+        problem = buildx_problem(env, run)
+        if not problem:
+            return BuildxBuilder(find=find, hide=hide, env=env)
+        if name == "buildx":
+            raise BuildError(f"docker buildx cannot be used: {problem}", hint=_WAYS_OUT)
+    client = connect()
+    if client is None:
+        why = f" ({problem})" if problem else ""
+        raise BuildError(f"there is no Docker engine to build with{why}", hint=_WAYS_OUT)
+    return ClassicBuilder(client=client, find=find, hide=hide)
+
+
+def buildx_problem(env: Mapping[str, str] | None, run: Run) -> str:
+    """Why buildx cannot be used; "" where it can. Some of its drivers need no Docker engine on this side."""
+    try:
+        if run(["docker", "buildx", "version"], env=env, timeout=20).code:
+            return "docker has no buildx plugin"
+        if run(["docker", "version", "--format", "{{.Server.Version}}"], env=env, timeout=20).code == 0:
+            return ""
+        builder = run(["docker", "buildx", "inspect"], env=env, timeout=20)
+    except TimeoutError as error:
+        return one_line(str(error))
+    if builder.code == 0 and _driver(builder.text) in _ENGINELESS_DRIVERS:
+        return ""
+    return "no Docker engine answers"
+
+
+def _driver(text: str) -> str:
+    lines = (line.partition(":") for line in text.splitlines())
+    return next((value.strip() for name, _, value in lines if name == "Driver"), "")
