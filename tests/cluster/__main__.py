@@ -1,14 +1,13 @@
 """`python -m tests.cluster up|down|env|status|check`: a real cluster for the tests, see README.md."""
 
 import argparse
-import os
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from tests.cluster import lifecycle, smoke
-from tests.cluster.cluster import FILE, Cluster
+from tests.cluster.cluster import FILE, Cluster, running, states
 from tests.cluster.errors import RigError
 from tests.cluster.layout import default_root
 
@@ -44,44 +43,31 @@ def _down(options: argparse.Namespace) -> int:
 
 
 def _env(options: argparse.Namespace) -> int:
-    for name, value in _one(options).environment.items():
+    for name, value in running(options.state, options.kubernetes or "").environment.items():
         sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
     return 0
 
 
 def _status(options: argparse.Namespace) -> int:
-    states = [state for state in _states(options) if (state / FILE).is_file()]
-    for state in states:
+    found = [state for state in _states(options) if (state / FILE).is_file()]
+    for state in found:
         cluster = Cluster.load(state)
         dead = [process.name for process in cluster.processes.all() if not process.alive()]
         answers = "ready" if lifecycle.is_up(state) else "does not answer"
         sys.stdout.write(f"{cluster.version} {answers}{', dead: ' if dead else ''}{' '.join(dead)}  {state}\n")
-    if not states:
+    if not found:
         sys.stdout.write("no cluster runs\n")
-    return 0 if states else 1
+    return 0 if found else 1
 
 
 def _check(options: argparse.Namespace) -> int:
-    smoke.check(_one(options), _say)
+    smoke.check(running(options.state, options.kubernetes or ""), _say)
     return 0
 
 
 def _states(options: argparse.Namespace) -> list[Path]:
     """The folder that was asked for, or all below the default one."""
-    if options.state:
-        return [options.state]
-    versions = sorted(entry for entry in default_root().glob("v*") if (entry / "layout.json").is_file())
-    wanted = (options.kubernetes or "").removeprefix("v")
-    return [entry for entry in versions if entry.name.startswith(f"v{wanted}")]
-
-
-def _one(options: argparse.Namespace) -> Cluster:
-    if not options.state and not options.kubernetes and (named := os.environ.get("KDEPLOY_E2E_STATE")):
-        return Cluster.load(Path(named))
-    states = [state for state in _states(options) if (state / FILE).is_file()]
-    if not states:
-        raise RigError("no cluster runs: start one with python -m tests.cluster up")
-    return Cluster.load(states[-1])
+    return [options.state] if options.state else states(options.kubernetes or "")
 
 
 def _print_summary(cluster: Cluster) -> None:

@@ -13,14 +13,19 @@ RELEASE = "trixie"  # the first Debian release that has it
 PLUGIN = "usr/libexec/docker/cli-plugins/docker-buildx"
 
 
-def ensure(say: Callable[[str], None]) -> Path:
-    """The plugin's program, fetched the first time."""
+def ensure(say: Callable[[str], None]) -> Path | None:
+    """The plugin's program, fetched the first time; None, and a word about it, where it cannot be had."""
     target = cache() / "bin" / "docker-buildx"
-    if not target.is_file():
-        say(f"fetching {PACKAGE} into {target.parent}")
-        target.parent.mkdir(parents=True, exist_ok=True)
+    if target.is_file():
+        return target
+    say(f"fetching {PACKAGE} into {target.parent}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             _fetch(Path(scratch)).replace(target)
+    except (RigError, OSError) as error:
+        say(f"there is no buildx for this cluster: {error}")
+        return None
     return target
 
 

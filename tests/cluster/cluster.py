@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 from tests.cluster import control_plane, node, pki
 from tests.cluster.commands import run
 from tests.cluster.errors import RigError, UnsupportedError
-from tests.cluster.layout import Layout
+from tests.cluster.layout import Layout, default_root
 from tests.cluster.processes import Processes
 
 FILE = "cluster.json"
@@ -163,7 +163,7 @@ class External:
         docker = {"DOCKER_HOST": self.docker_host} if self.docker_host else {}
         return {"KUBECONFIG": str(self.kubeconfig), "KDEPLOY_REGISTRY": self.registry} | docker
 
-    def __getattr__(self, name: str) -> NoReturn:
+    def __getattr__(self, name: str) -> Any:
         """Whatever else a Cluster has or does is not to be had here."""
         if name.startswith("_") or not hasattr(Cluster, name):
             raise AttributeError(name)
@@ -171,7 +171,7 @@ class External:
 
 
 def from_environment() -> Cluster | External:
-    """The cluster that the environment names: $KDEPLOY_E2E_KUBECONFIG, else a running one in $KDEPLOY_E2E_STATE."""
+    """The cluster that $KDEPLOY_E2E_KUBECONFIG names, else one of the rig's own as `running` finds it."""
     if kubeconfig := os.environ.get("KDEPLOY_E2E_KUBECONFIG"):
         registry = os.environ.get("KDEPLOY_E2E_REGISTRY", "")
         if not registry:
@@ -182,9 +182,28 @@ def from_environment() -> Cluster | External:
             base_image=os.environ.get("KDEPLOY_E2E_BASE_IMAGE", "busybox:1"),
             docker_host=os.environ.get("DOCKER_HOST", ""),
         )
-    if state := os.environ.get("KDEPLOY_E2E_STATE"):
-        return Cluster.load(Path(state))
-    raise RigError("no cluster is named: set KDEPLOY_E2E_KUBECONFIG, or KDEPLOY_E2E_STATE as `... env` prints it")
+    return running()
+
+
+def running(state: Path | None = None, version: str = "") -> Cluster:
+    """The cluster in `state` or $KDEPLOY_E2E_STATE, else of `version` or $KDEPLOY_E2E_KUBERNETES, else the newest."""
+    named = os.environ.get("KDEPLOY_E2E_STATE", "") if not version else ""
+    if state or named:
+        return Cluster.load(state or Path(named))
+    found = [
+        entry for entry in states(version or os.environ.get("KDEPLOY_E2E_KUBERNETES", "")) if (entry / FILE).is_file()
+    ]
+    if not found:
+        raise RigError("no cluster runs: start one with python -m tests.cluster up, or set KDEPLOY_E2E_KUBECONFIG")
+    return Cluster.load(found[-1])
+
+
+def states(version: str = "") -> list[Path]:
+    """The folders below the default one that have a cluster of a version such as v1.20.2, 1.20 or any; oldest first."""
+    wanted = f"v{version.removeprefix('v')}"
+    found = [entry for entry in default_root().glob("v*") if (entry / "layout.json").is_file()]
+    fitting = [entry for entry in found if not version or f"{entry.name}.".startswith(f"{wanted}.")]
+    return sorted(fitting, key=lambda entry: [int(number) for number in re.findall(r"\d+", entry.name)])
 
 
 def _received(event: dict[str, Any]) -> float:

@@ -1,7 +1,6 @@
 """One containerd for the kubelet and for a Docker Engine of the cluster's own."""
 
 import json
-import shutil
 from pathlib import Path
 
 from tests.cluster.commands import succeeds
@@ -67,7 +66,7 @@ def write_docker_configs(layout: Layout, buildx: Path | None) -> tuple[Path, Pat
         (folder / "cli-plugins").mkdir(parents=True, exist_ok=True)
         (folder / "config.json").write_text("{}\n")
     if buildx:
-        shutil.copy2(buildx, modern / "cli-plugins" / "docker-buildx")
+        (modern / "cli-plugins" / "docker-buildx").symlink_to(buildx)
     return modern, classic
 
 

@@ -1,9 +1,11 @@
 """A cluster from nothing to ready, and back to nothing."""
 
+import contextlib
+import fcntl
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.cluster import buildx, control_plane, engine, images, namespace, node, packages, registry
@@ -16,7 +18,6 @@ from tests.cluster.processes import Processes
 
 NUMBERS = range(1, 100)
 FIRST_PORT = 5100
-ETCD_TOO_OLD = 34  # from v1.34 on Debian's etcd 3.4 does not do; its own build brings another
 
 Say = Callable[[str], None]
 
@@ -26,19 +27,30 @@ def up(state: Path | None, version: str | None, say: Say) -> Cluster:
     os.environ["PATH"] = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     packages.ensure(say)
     binaries = choose(version, say)
-    folder = state or default_root() / binaries.version
-    if running := _running(folder, binaries.version):
-        return running
+    folder = (state or default_root() / binaries.version).resolve()
+    with _alone(folder):
+        return _running(folder, binaries.version) or _fresh(folder, binaries, say)
+
+
+def _fresh(folder: Path, binaries: Binaries, say: Say) -> Cluster:
     down(folder)
-    layout = _plan(folder, binaries)
     start = time.monotonic()
     try:
-        cluster = _start(layout, say, start)
+        cluster = _start(_plan(folder, binaries), say, start)
     except BaseException:
         down(folder)
         raise
     say(f"ready after {time.monotonic() - start:.1f} s")
     return cluster
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two commands that want the same cluster do not start it twice."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def down(state: Path) -> bool:
@@ -86,7 +98,6 @@ def _running(state: Path, version: str) -> Cluster | None:
 
 def _plan(state: Path, binaries: Binaries) -> Layout:
     """Claims a number that no cluster has, and the ports that go with it."""
-    state = state.resolve()
     number = next((number for number in NUMBERS if namespace.take(number, state)), None)
     if number is None:
         raise RigError("no cluster can be added: are you root, and can this machine make network links?")
@@ -129,8 +140,7 @@ def _start(layout: Layout, say: Say, start: float) -> Cluster:
     control_plane.start_controllers(layout, inside, processes)
     say(f"control plane ready after {time.monotonic() - start:.1f} s")
     node.start(layout, inside, processes)
-    plugin = buildx.ensure(say)
-    modern, classic = engine.write_docker_configs(layout, plugin)
+    modern, classic = engine.write_docker_configs(layout, buildx.ensure(say))
     engine.wait_dockerd(layout, processes)
     run("docker", "--host", f"unix://{layout.docker_socket}", "pull", "--quiet", base)
     node.wait(layout, processes)

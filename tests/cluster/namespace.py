@@ -21,7 +21,7 @@ from tests.cluster.processes import Process, Processes, wait_until
 
 INIT = "namespace"
 ALIAS_LIMIT = 200
-LOCK = Path("/run/lock/kdeploy-test-cluster")
+LOCK = Path("/run/kdeploy-test-cluster.lock")
 CGROUPS = Path("/sys/fs/cgroup")
 PRIVATE = {  # what programs insist on using, and the folder below data/ that they get instead
     "/run/containerd": "run/containerd",
@@ -138,11 +138,13 @@ def _connect(layout: Layout, inside: Namespace) -> None:
 
 
 def _rules(layout: Layout) -> list[list[str]]:
-    """What lets builds reach a package index: address translation and forwarding for this cable alone."""
+    """Builds reach a package index, and no other machine reaches the cluster; the last rule comes first."""
+    answers = ["-m", "conntrack", "--ctstate", "ESTABLISHED,RELATED"]
     return [
         ["nat", "POSTROUTING", "-s", layout.link_range, "!", "-o", layout.link, "-j", "MASQUERADE"],
+        ["filter", "FORWARD", "-o", layout.link, "-j", "DROP"],
+        ["filter", "FORWARD", "-o", layout.link, *answers, "-j", "ACCEPT"],
         ["filter", "FORWARD", "-i", layout.link, "-j", "ACCEPT"],
-        ["filter", "FORWARD", "-o", layout.link, "-j", "ACCEPT"],
     ]
 
 

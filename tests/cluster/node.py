@@ -31,8 +31,11 @@ def start(layout: Layout, inside: Namespace, processes: Processes) -> None:
 
 
 def wait(layout: Layout, processes: Processes, timeout: float = 60, since: float = 0.0) -> None:
-    """Waits until the node is ready, by a report younger than `since`, and pods have an account to run under."""
-    processes.wait(KUBELET, lambda: is_ready(layout) and _last_report(layout) > since, timeout)
+    """Waits until the node is ready, by a report younger than `since`, and pods have an account to run under.
+
+    A kubelet's first report may come 10 s after its node is ready, so that a new node is not asked for one.
+    """
+    processes.wait(KUBELET, lambda: is_ready(layout) and (not since or _last_report(layout) > since), timeout)
     account = "/api/v1/namespaces/default/serviceaccounts/default"
     wait_until(lambda: get(layout, account) is not None, timeout, "the default service account")
 
