@@ -76,6 +76,13 @@ class PatchConflictError(ClusterError):
     reason = Reason.CONFLICT
 
 
+class SupersededError(KdeployError):
+    """Somebody else's newer change is there; theirs is untouched. Exit 13."""
+
+    outcome = Outcome.SUPERSEDED
+    reason = Reason.SUPERSEDED
+
+
 class InterruptedBySignalError(KdeployError):
     """SIGINT or SIGTERM before anything was changed. `signal` is the number."""
 

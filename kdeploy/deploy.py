@@ -1,0 +1,179 @@
+"""The story of a deploy, from top to bottom: build, push, patch, wait, verify, and roll back if anything is wrong.
+
+Its edges are given to it; nothing here prints, reads a clock of its own or knows an SDK. Until the patch an error ends
+the run and production is untouched. From the patch on every error becomes a verdict, so that it can be rolled back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from kdeploy.errors import ClusterError, KdeployError, RefusedError, SupersededError
+from kdeploy.events import BuildOutput, ImageReady, Patched, Phase
+from kdeploy.model import Image, Obj, Outcome, Reason, Snapshot, State, Verdict
+from kdeploy.report.value import Report
+from kdeploy.rollout import marks
+from kdeploy.rollout.assess import Expected, expect
+from kdeploy.rollout.classify import restarts_of
+from kdeploy.rollout.containers import choose_containers
+from kdeploy.rollout.objects import annotations_of, images_of
+from kdeploy.rollout.patch import deploy_patch
+from kdeploy.rollout.preflight import owners, refuse_older, refuse_unfit
+from kdeploy.rollout.revisions import live_revision, new_pods
+from kdeploy.rollout.template import template_hash, template_of
+from kdeploy.story.baseline import is_live, take_baseline
+from kdeploy.story.checks import examine_rollout
+from kdeploy.story.ending import good_message, good_reason, note_revision, undo, verify_unchanged
+from kdeploy.story.evidence import image_evidence
+from kdeploy.story.patching import mark_verified, send
+from kdeploy.story.request import DeployRequest
+from kdeploy.story.run import Edges, Run
+from kdeploy.verify.port import choose_port
+
+__all__ = ["DeployRequest", "Edges", "deploy"]
+
+READ_TIMEOUT = 30.0
+PATCH_TIMEOUT = 60.0
+
+
+def deploy(request: DeployRequest, edges: Edges) -> Report:
+    """Deploys, and reports how it ended. Raises only what is a bug."""
+    run = Run(
+        edges=edges,
+        target=request.target,
+        started=edges.clock.now(),
+        deploy_id=request.deploy_id,
+        commit=request.commit,
+        url=request.url,
+    )
+    try:
+        preflight(run, request)
+        if request.dry_run:
+            return dry_run(run, request)
+        run.image = build(run, request)
+        before = open_target(run, request)
+        baseline = take_baseline(run, request, before)
+        if is_live(run, before) and baseline.is_verified:
+            return verify_unchanged(run, request, before)
+        ours = patch(run, request, before)
+    except KdeployError as error:
+        return run.stopped(error)
+    verdict = see_through(run, request, ours)
+    if verdict.passed:
+        note_revision(run)
+        return run.report(Outcome.DEPLOYED, good_reason(request.checks, verdict), good_message(run, request, verdict))
+    return undo(run, request, baseline, ours, verdict)
+
+
+def preflight(run: Run, request: DeployRequest) -> None:
+    """Refuses, before anything is built, what could not be deployed anyway."""
+    with run.phase(Phase.PREFLIGHT, f"{request.target} in namespace {request.target.namespace}"):
+        snapshot = run.edges.cluster.preflight(request.target, run.now() + READ_TIMEOUT)
+        workload = fit(run, request, snapshot)
+        for warning in owners(workload, run.containers):
+            run.warn(warning)
+        if not request.force:
+            live = live_revision(snapshot)
+            unknown = refuse_older(live, request.commit, request.run, run.edges.history.is_ancestor)
+            if unknown:
+                run.warn(unknown)
+
+
+def fit(run: Run, request: DeployRequest, snapshot: Snapshot) -> Obj:
+    """The workload, if it can be deployed to; chooses its containers. Raises RefusedError."""
+    workload = snapshot.workload
+    if workload is None:
+        raise RefusedError(f"{request.target} is not there any more", reason=Reason.NOT_FOUND)
+    refuse_unfit(workload)
+    run.containers = choose_containers(workload, request.containers, request.repository)
+    for check in request.checks:
+        if check.url is None:
+            choose_port(template_of(workload), run.containers, check)
+    live = images_of(template_of(workload), run.containers)
+    run.previous = live[0] if live else None
+    return workload
+
+
+def dry_run(run: Run, request: DeployRequest) -> Report:
+    """Shows the patch to the API server, admission included, without keeping it; builds and pushes nothing."""
+    reference = f"{request.repository}:{request.build.tag}" if request.build else request.image or ""
+    workload = fit(run, request, run.edges.cluster.open(request.target, run.now() + READ_TIMEOUT))
+    operations = deploy_patch(workload, run.containers, reference, own_marks(request, ""))
+    run.edges.cluster.patch(operations, run.now() + READ_TIMEOUT, dry_run=True)
+    message = f"dry run: {', '.join(run.containers)} would go from {run.previous} to {reference}; nothing was changed"
+    return run.report(Outcome.UNCHANGED, Reason.NOTHING_TO_VERIFY, message)
+
+
+def build(run: Run, request: DeployRequest) -> Image:
+    """The image in its registry, by digest. The cluster is untouched."""
+    if request.build is None or run.edges.builder is None:
+        return run.edges.registry.resolve(request.image or request.repository)
+    what = f"{request.build.repository}:{request.build.tag} with {run.edges.builder.title}"
+    with run.phase(Phase.BUILD, what):
+        image = run.edges.builder.build_and_push(
+            request.build, lambda line: run.emit(BuildOutput(line=line)), request.limits.build_timeout
+        )
+    run.emit(ImageReady(image=image))
+    return image
+
+
+def open_target(run: Run, request: DeployRequest) -> Snapshot:
+    """The workload as it is now, watched from here on; it may have changed while the image was built."""
+    snapshot = run.edges.cluster.open(request.target, run.now() + READ_TIMEOUT)
+    fit(run, request, snapshot)
+    return snapshot
+
+
+def patch(run: Run, request: DeployRequest, before: Snapshot) -> Expected:
+    """Points the workload at the image. Returns what to wait for: the template that we caused, under our deploy-id."""
+    assert run.image is not None
+    assert before.workload is not None
+    workload = fit(run, request, run.edges.cluster.snapshot())
+    if template_hash(template_of(workload)) != template_hash(template_of(before.workload)):
+        raise SupersededError("somebody else changed the pod template while this deploy was preparing")
+    operations = deploy_patch(workload, run.containers, run.image.reference, own_marks(request, run.image.digest))
+    run.edges.interrupts.defer()
+    until = run.now() + min(PATCH_TIMEOUT, request.limits.timeout)
+    live = send(run, Phase.ROLLOUT, workload, operations, until, _is_of(request.deploy_id))
+    run.emit(Patched(generation=int(live["metadata"].get("generation") or 0), image=run.image.reference))
+    # Where a killed deploy left this very template rolling, its pods' crashes so far are not this run's.
+    taken_over = restarts_of(new_pods(before)) if is_live(run, before) else {}
+    return replace(
+        expect(live, crash_budget=request.limits.crash_budget, restarts_before=taken_over),
+        deploy_id=request.deploy_id,
+        digest=run.image.digest,
+        containers=run.containers,
+    )
+
+
+def see_through(run: Run, request: DeployRequest, ours: Expected) -> Verdict:
+    """The verdict on the rollout and its checks, confirmed by a fresh read; marks what passed."""
+    patched = run.now()
+    try:
+        verdict = examine_rollout(run, request.checks, ours, patched + request.limits.timeout)
+        run.timings = replace(run.timings, detect=run.now() - patched)
+        if verdict.passed:
+            mark_verified(run, ours, run.now() + READ_TIMEOUT)
+            image_evidence(run)
+    except SupersededError as error:
+        return Verdict(state=State.SUPERSEDED, reason=error.reason, message=error.message)
+    except ClusterError as error:
+        return Verdict(state=State.FAILED, reason=error.reason, message=error.message)
+    return verdict
+
+
+def own_marks(request: DeployRequest, digest: str) -> dict[str, str]:
+    """The marks of this deploy."""
+    return marks.deploy_marks(
+        deploy_id=request.deploy_id,
+        commit=request.commit,
+        digest=digest,
+        run_url=request.run_url,
+        run=request.run,
+        actor=request.actor,
+    )
+
+
+def _is_of(deploy_id: str) -> Callable[[Obj], bool]:
+    return lambda live: annotations_of(live).get(marks.DEPLOY_ID) == deploy_id

@@ -1,0 +1,197 @@
+"""Why a pod of the new revision cannot become ready: each permanent reason told from its transient twin.
+
+Only what cannot mend itself fails a deploy at once; everything else is named as a suspicion and left to the crash
+budget, the progress deadline or the timeout. The waiting reasons are the kubelet's own: pkg/kubelet/images/types.go
+and pkg/kubelet/kuberuntime/kuberuntime_container.go.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kdeploy.model import Culprit, Obj, Reason
+from kdeploy.rollout.objects import condition, container_statuses, is_ready, name_of, uid_of
+
+Restarts = Mapping[tuple[str, str], int]
+"""Restart counts by (pod uid, container name)."""
+
+_PULL_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"})
+_START_REASONS = frozenset(
+    {"RunContainerError", "CreateContainerError", "StartError", "ContainerCannotRun", "PostStartHookError"}
+)
+_PERMANENT_REASONS = {
+    "InvalidImageName": Reason.INVALID_IMAGE,
+    "ErrImageNeverPull": Reason.IMAGE_NOT_FOUND,
+    "CreateContainerConfigError": Reason.CONFIG_ERROR,
+}
+
+# containerd and Docker Engine both carry the registry's answer in the message.
+_NOT_FOUND = re.compile(r"not found|manifest unknown|name unknown|repository does not exist|no such image", re.I)
+_DENIED = re.compile(r"unauthorized|authentication required|denied|no basic auth credentials|403 forbidden", re.I)
+_DETAIL = re.compile(r"rpc error|failed to|Error response", re.I)
+# What runc and containerd say of an entry point that no retry will mend.
+_CANNOT_START = re.compile(
+    r"executable file not found|no such file or directory|permission denied|exec format error|is a directory"
+    r"|not a directory",
+    re.I,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What is wrong with one container. `permanent` is true where waiting cannot mend it."""
+
+    reason: Reason
+    permanent: bool
+    culprit: Culprit
+
+
+def findings(
+    pods: Sequence[Obj], events: Sequence[Obj], *, crash_budget: int, restarts_before: Restarts, none_allowed: bool
+) -> tuple[Finding, ...]:
+    """What is wrong with the pods of the new revision, permanent findings first.
+
+    `restarts_before` are counts from before the deploy, which are not its fault. With `none_allowed` (after the rollout
+    was complete) any further restart is permanent.
+    """
+    found = [
+        finding
+        for pod in pods
+        for status, init in container_statuses(pod)
+        if (finding := _of_container(pod, status, init, events, crash_budget, restarts_before, none_allowed))
+    ]
+    found += [finding for pod in pods if (finding := _unscheduled(pod))]
+    return tuple(sorted(found, key=lambda finding: not finding.permanent))
+
+
+def restarts_of(pods: Sequence[Obj]) -> Restarts:
+    """The restart counts as they stand."""
+    return {
+        (uid_of(pod), str(status["name"])): int(status.get("restartCount") or 0)
+        for pod in pods
+        for status, _ in container_statuses(pod)
+    }
+
+
+def unready(pods: Sequence[Obj]) -> tuple[Culprit, ...]:
+    """Pods whose containers run but are not ready, for the story of a timeout."""
+    return tuple(
+        Culprit(
+            pod=name_of(pod),
+            container=str(status["name"]),
+            reason=Reason.READINESS_FAILED,
+            message="it runs, but is not ready",
+            restarts=int(status.get("restartCount") or 0),
+        )
+        for pod in pods
+        if not is_ready(pod)
+        for status, init in container_statuses(pod)
+        if not init and not status.get("ready") and (status.get("state") or {}).get("running")
+    )
+
+
+def _of_container(
+    pod: Obj,
+    status: Obj,
+    init: bool,
+    events: Sequence[Obj],
+    crash_budget: int,
+    restarts_before: Restarts,
+    none_allowed: bool,
+) -> Finding | None:
+    waiting = (status.get("state") or {}).get("waiting") or {}
+    reason = str(waiting.get("reason") or "")
+    if reason in _PERMANENT_REASONS:
+        return _finding(pod, status, _PERMANENT_REASONS[reason], str(waiting.get("message") or reason), permanent=True)
+    if reason in _PULL_REASONS:
+        return _pull(pod, status, str(waiting.get("message") or ""), events)
+    crash = _crash(pod, status, init, crash_budget, restarts_before, none_allowed)
+    if crash is None and reason in _START_REASONS:
+        message = str(waiting.get("message") or reason)
+        return _finding(pod, status, Reason.START_ERROR, message, permanent=bool(_CANNOT_START.search(message)))
+    return crash
+
+
+def _pull(pod: Obj, status: Obj, message: str, events: Sequence[Obj]) -> Finding:
+    if not _DETAIL.search(message):  # a back-off alone does not say why; the event of the failed pull does
+        message = _last_pull_event(pod, events) or message
+    if _DENIED.search(message) and not re.search(r"not found", message, re.I):
+        return _finding(pod, status, Reason.IMAGE_UNAUTHORIZED, message, permanent=True)
+    if _NOT_FOUND.search(message) and not re.search(r"no such host|lookup ", message, re.I):
+        return _finding(pod, status, Reason.IMAGE_NOT_FOUND, message, permanent=True)
+    return _finding(pod, status, Reason.IMAGE_PULL_FAILED, message, permanent=False)
+
+
+def _last_pull_event(pod: Obj, events: Sequence[Obj]) -> str:
+    about = [
+        str(e.get("message") or "")
+        for e in events
+        if (e.get("involvedObject") or {}).get("uid") == uid_of(pod) and e.get("reason") == "Failed"
+    ]
+    return next((m for m in reversed(about) if m.startswith("Failed to pull image")), "")
+
+
+def _crash(
+    pod: Obj, status: Obj, init: bool, crash_budget: int, restarts_before: Restarts, none_allowed: bool
+) -> Finding | None:
+    """A container that ended and should not have: a crash, an out-of-memory kill, an entry point that cannot start."""
+    state = status.get("state") or {}
+    now = state.get("terminated")
+    last = now or (status.get("lastState") or {}).get("terminated")
+    if not last or (init and int(last.get("exitCode") or 0) == 0):
+        return None
+    restarts = int(status.get("restartCount") or 0)
+    since = restarts - restarts_before.get((uid_of(pod), str(status["name"])), 0)
+    message = str(last.get("message") or "")
+    if last.get("reason") in _START_REASONS:
+        hopeless = bool(_CANNOT_START.search(message)) and not state.get("running")
+        return _finding(pod, status, Reason.START_ERROR, message, permanent=hopeless or none_allowed)
+    down = not state.get("running")
+    if not down and not (none_allowed and since > 0):
+        return None
+    # Down again after as many restarts as the budget allows: a dependency that comes late has had its chances.
+    spent = (since >= crash_budget and down) or (none_allowed and (since > 0 or bool(now)))
+    if not down or now or state.get("waiting"):
+        return _finding(pod, status, _crash_reason(last, init), _crash_message(last, since), permanent=spent)
+    return None
+
+
+def _crash_reason(last: Obj, init: bool) -> Reason:
+    if last.get("reason") == "OOMKilled":
+        return Reason.OOM_KILLED
+    return Reason.INIT_FAILED if init else Reason.CRASH_LOOP
+
+
+def _crash_message(last: Obj, restarts: int) -> str:
+    how = f"was killed by signal {last['signal']}" if last.get("signal") else f"exited with code {last.get('exitCode')}"
+    if last.get("reason") == "OOMKilled":
+        how = "used more memory than its limit and was killed"
+    times = f", restarted {restarts} time{'s' if restarts != 1 else ''}" if restarts else ""
+    detail = str(last.get("message") or "")
+    return f"{how}{times}" + (f": {detail}" if detail else "")
+
+
+def _unscheduled(pod: Obj) -> Finding | None:
+    scheduled = condition(pod, "PodScheduled")
+    if scheduled is None or scheduled.get("status") != "False" or scheduled.get("reason") != "Unschedulable":
+        return None
+    message = str(scheduled.get("message") or "no node takes the pod")
+    culprit = Culprit(pod=name_of(pod), reason=Reason.UNSCHEDULABLE, message=message)
+    return Finding(reason=Reason.UNSCHEDULABLE, permanent=False, culprit=culprit)
+
+
+def _finding(pod: Obj, status: Obj, reason: Reason, message: str, *, permanent: bool) -> Finding:
+    terminated = (
+        (status.get("state") or {}).get("terminated") or (status.get("lastState") or {}).get("terminated") or {}
+    )
+    culprit = Culprit(
+        pod=name_of(pod),
+        container=str(status["name"]),
+        reason=reason,
+        message=message,
+        exit_code=terminated.get("exitCode"),
+        restarts=int(status.get("restartCount") or 0),
+    )
+    return Finding(reason=reason, permanent=permanent, culprit=culprit)

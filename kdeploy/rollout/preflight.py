@@ -1,0 +1,109 @@
+"""What must be so before a workload may be touched, and what a person should be warned of. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from kdeploy.errors import RefusedError
+from kdeploy.model import Kind, Obj, Reason
+from kdeploy.rollout import marks
+from kdeploy.rollout.objects import annotations_of, kind_of, labels_of
+from kdeploy.rollout.revisions import Revision
+
+IsAncestor = Callable[[str, str], bool | None]
+
+
+def refuse_unfit(workload: Obj) -> None:
+    """Raises RefusedError for a workload whose controller would not roll all its pods: paused, OnDelete, partition."""
+    title = f"{str(workload['kind']).lower()}/{workload['metadata']['name']}"
+    spec = workload["spec"]
+    if spec.get("paused"):
+        raise RefusedError(
+            f"{title} is paused: a new version would not roll out",
+            hint=f"kubectl rollout resume {title}, then run it again",
+            reason=Reason.PAUSED,
+        )
+    strategy = spec.get("updateStrategy") or {}
+    if kind_of(workload) is not Kind.DEPLOYMENT and strategy.get("type") == "OnDelete":
+        raise RefusedError(
+            f"{title} has updateStrategy OnDelete: its pods change only when somebody deletes them",
+            hint="set updateStrategy.type to RollingUpdate",
+        )
+    partition = (strategy.get("rollingUpdate") or {}).get("partition") or 0
+    if partition:
+        raise RefusedError(
+            f"{title} has updateStrategy.rollingUpdate.partition {partition}: not every pod would get the new version",
+            hint="set the partition to 0",
+        )
+
+
+def refuse_older(live: Revision | None, commit: str | None, run: str, is_ancestor: IsAncestor) -> str | None:
+    """Raises RefusedError (OlderCommit) where the verified live version is provably newer than `commit` or `run`.
+
+    `run` is "PIPELINE#NUMBER" or empty. Returns a sentence where git could not tell, else None. A live version that was
+    never verified, as a killed deploy leaves it, does not count as newer.
+    """
+    if live is None or not live.is_verified:
+        return None
+    live_commit = live.marks.get(marks.COMMIT)
+    if _is_lower_run(run, live.marks.get(marks.RUN, "")):
+        raise _older(f"this is run {run}, but run {live.marks[marks.RUN]} of the same pipeline is live")
+    if not commit or not live_commit or commit == live_commit:
+        return None
+    older = is_ancestor(commit, live_commit)
+    if older:
+        raise _older(f"commit {commit[:12]} is an ancestor of {live_commit[:12]}, which is live")
+    if older is None:
+        return f"git cannot tell whether {commit[:12]} is older than {live_commit[:12]}, which is live; it is allowed"
+    return None
+
+
+def owners(workload: Obj, containers: Sequence[str]) -> tuple[str, ...]:
+    """Warnings about tools that own the workload's image and would put their own back: Argo CD, Flux, Helm.
+
+    By their labels and annotations, else by the manager that owns an image field in managedFields.
+    """
+    labels, annotations = labels_of(workload), annotations_of(workload)
+    found: list[str] = []
+    if "argocd.argoproj.io/instance" in labels or "argocd.argoproj.io/tracking-id" in annotations:
+        found.append("Argo CD")
+    if any(key.split("/")[0].endswith("toolkit.fluxcd.io") for key in labels):
+        found.append("Flux")
+    if labels.get("app.kubernetes.io/managed-by") == "Helm" or "meta.helm.sh/release-name" in annotations:
+        found.append("Helm")
+    found += [tool for tool in _image_managers(workload, containers) if tool not in found]
+    return tuple(
+        f"{tool} manages this workload and will put its own image back: change the image where {tool} takes it from"
+        for tool in found
+    )
+
+
+_MANAGERS = {"argocd": "Argo CD", "kustomize-controller": "Flux", "helm-controller": "Flux", "helm": "Helm"}
+
+
+def _image_managers(workload: Obj, containers: Sequence[str]) -> list[str]:
+    tools: list[str] = []
+    for entry in workload["metadata"].get("managedFields") or ():
+        spec = (((entry.get("fieldsV1") or {}).get("f:spec") or {}).get("f:template") or {}).get("f:spec") or {}
+        owned = {**(spec.get("f:containers") or {}), **(spec.get("f:initContainers") or {})}
+        if any("f:image" in (owned.get(f'k:{{"name":"{name}"}}') or {}) for name in containers):
+            tools += [t for prefix, t in _MANAGERS.items() if str(entry.get("manager", "")).lower().startswith(prefix)][
+                :1
+            ]
+    return tools
+
+
+def _is_lower_run(run: str, live: str) -> bool:
+    pipeline, _, number = run.rpartition("#")
+    live_pipeline, _, live_number = live.rpartition("#")
+    if not pipeline or pipeline != live_pipeline or not (number.isdigit() and live_number.isdigit()):
+        return False
+    return int(number) < int(live_number)
+
+
+def _older(why: str) -> RefusedError:
+    return RefusedError(
+        f"refused: {why}",
+        hint="give --force to deploy it all the same, or roll back with kdeploy rollback",
+        reason=Reason.OLDER_COMMIT,
+    )

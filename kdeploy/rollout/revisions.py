@@ -1,0 +1,113 @@
+"""A workload's revisions, as one value: a Deployment's ReplicaSets, the ControllerRevisions of the other kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kdeploy.model import Kind, Obj, Snapshot
+from kdeploy.rollout.marks import VERIFIED, marks_of
+from kdeploy.rollout.objects import annotations_of, is_owned_by, is_terminating, kind_of, labels_of, name_of, uid_of
+from kdeploy.rollout.template import template_hash, template_of
+
+REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
+POD_REVISION_LABEL = "controller-revision-hash"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One stored version of the pod template. `hash` names the template, `pods_key` finds the revision's pods."""
+
+    name: str
+    uid: str
+    number: int
+    template: Obj
+    hash: str
+    marks: Mapping[str, str]
+    created: str
+    pods_key: str
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether its mark names its own template; an inherited mark names another."""
+        return self.marks.get(VERIFIED) == self.hash
+
+
+def revisions_of(snapshot: Snapshot) -> tuple[Revision, ...]:
+    """The workload's own revisions (by owner uid), newest first."""
+    workload = snapshot.workload
+    if workload is None:
+        return ()
+    read = _of_replica_set if kind_of(workload) is Kind.DEPLOYMENT else _of_controller_revision
+    owned = (read(obj, workload) for obj in snapshot.revisions if is_owned_by(obj, uid_of(workload)))
+    return tuple(sorted(owned, key=lambda revision: revision.number, reverse=True))
+
+
+def live_revision(snapshot: Snapshot) -> Revision | None:
+    """The revision whose template is the workload's own now; None until the controller has made it."""
+    if snapshot.workload is None:
+        return None
+    live = template_hash(template_of(snapshot.workload))
+    return next((revision for revision in revisions_of(snapshot) if revision.hash == live), None)
+
+
+def new_pods(snapshot: Snapshot) -> tuple[Obj, ...]:
+    """The pods of the workload's live template."""
+    return pods_of(snapshot, live_revision(snapshot))[0]
+
+
+def pods_of(snapshot: Snapshot, revision: Revision | None) -> tuple[tuple[Obj, ...], tuple[Obj, ...]]:
+    """The workload's pods that are not being deleted: those of `revision`, and all others."""
+    new: list[Obj] = []
+    old: list[Obj] = []
+    owners = _pod_owners(snapshot)
+    for pod in snapshot.pods:
+        if is_terminating(pod) or not any(is_owned_by(pod, uid) for uid in owners):
+            continue
+        (new if revision is not None and _pod_key(pod, snapshot) == revision.pods_key else old).append(pod)
+    return tuple(new), tuple(old)
+
+
+def _pod_owners(snapshot: Snapshot) -> tuple[str, ...]:
+    if snapshot.workload is None:
+        return ()
+    uid = uid_of(snapshot.workload)
+    if kind_of(snapshot.workload) is Kind.DEPLOYMENT:
+        return tuple(uid_of(rs) for rs in snapshot.revisions if is_owned_by(rs, uid))
+    return (uid,)
+
+
+def _pod_key(pod: Obj, snapshot: Snapshot) -> str:
+    if snapshot.workload is not None and kind_of(snapshot.workload) is Kind.DEPLOYMENT:
+        return next((str(r["uid"]) for r in pod["metadata"].get("ownerReferences") or () if r.get("controller")), "")
+    return labels_of(pod).get(POD_REVISION_LABEL, "")
+
+
+def _of_replica_set(obj: Obj, _workload: Obj) -> Revision:
+    template = template_of(obj)
+    return Revision(
+        name=name_of(obj),
+        uid=uid_of(obj),
+        number=int(annotations_of(obj).get(REVISION_ANNOTATION) or 0),
+        template=template,
+        hash=template_hash(template),
+        marks=marks_of(obj),
+        created=str(obj["metadata"].get("creationTimestamp") or ""),
+        pods_key=uid_of(obj),
+    )
+
+
+def _of_controller_revision(obj: Obj, workload: Obj) -> Revision:
+    template: Obj = obj["data"]["spec"]["template"]
+    # A StatefulSet labels its pods with the revision's name, a DaemonSet with the hash in the revision's label.
+    by_name = kind_of(workload) is Kind.STATEFULSET
+    return Revision(
+        name=name_of(obj),
+        uid=uid_of(obj),
+        number=int(obj.get("revision") or 0),
+        template=template,
+        hash=template_hash(template),
+        marks=marks_of(obj),
+        created=str(obj["metadata"].get("creationTimestamp") or ""),
+        pods_key=name_of(obj) if by_name else labels_of(obj).get(POD_REVISION_LABEL, ""),
+    )

@@ -1,0 +1,148 @@
+"""The stories of `kdeploy verify` and `kdeploy rollback`: the parts of a deploy, asked for by a person."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kdeploy.errors import KdeployError, RefusedError
+from kdeploy.events import Phase
+from kdeploy.model import Obj, Outcome, Reason, Snapshot, State, Verdict
+from kdeploy.report.value import Report
+from kdeploy.rollback.choose import RollbackTarget, of_revision
+from kdeploy.rollout import marks
+from kdeploy.rollout.assess import assess, expect
+from kdeploy.rollout.classify import restarts_of
+from kdeploy.rollout.objects import all_containers, images_of
+from kdeploy.rollout.preflight import refuse_unfit
+from kdeploy.rollout.revisions import Revision, live_revision, new_pods, revisions_of
+from kdeploy.rollout.template import template_hash, template_of
+from kdeploy.story.checks import examine, settled
+from kdeploy.story.ending import note_revision
+from kdeploy.story.evidence import with_evidence
+from kdeploy.story.request import RollbackRequest, VerifyRequest
+from kdeploy.story.restore import RestorePlan, restore
+from kdeploy.story.run import Edges, Run
+
+READ_TIMEOUT = 30.0
+
+
+def verify(request: VerifyRequest, edges: Edges) -> Report:
+    """Runs the checks on what runs now; changes nothing. Outcome PASSED or FAILED."""
+    run = Run(edges=edges, target=request.target, started=edges.clock.now(), url=None)
+    try:
+        snapshot = edges.cluster.open(request.target, run.now() + READ_TIMEOUT)
+        workload = _workload(snapshot, request)
+        run.containers = request.containers or _all(workload)
+        note_revision(run)
+        restarts = restarts_of(new_pods(snapshot))
+        expected = expect(workload, crash_budget=request.limits.crash_budget, restarts_before=restarts)
+        expected = settled(snapshot, replace(expected, containers=run.containers))
+        with run.phase(Phase.VERIFY):
+            examined = examine(run, Phase.VERIFY, request.checks, expected, run.now() + request.limits.timeout)
+    except KdeployError as error:
+        return run.stopped(error)
+    run.checks = examined.checks
+    return _verified(run, request, examined.verdict)
+
+
+def _verified(run: Run, request: VerifyRequest, verdict: Verdict) -> Report:
+    if verdict.passed:
+        reason = Reason.COMPLETE if request.checks else Reason.NOTHING_TO_VERIFY
+        return run.report(Outcome.PASSED, reason, f"{len(run.checks)} of {len(run.checks)} checks passed")
+    if verdict.reason is Reason.INTERRUPTED:
+        return run.report(Outcome.INTERRUPTED, verdict.reason, verdict.message)
+    run.culprits = with_evidence(run, verdict)
+    return run.report(Outcome.FAILED, verdict.reason, verdict.message)
+
+
+def rollback(request: RollbackRequest, edges: Edges) -> Report:
+    """Restores a verified revision, waits for it and verifies it. Outcome RESTORED, REFUSED, ROLLBACK_FAILED, ..."""
+    run = Run(edges=edges, target=request.target, started=edges.clock.now(), deploy_id=request.deploy_id)
+    try:
+        edges.cluster.preflight(request.target, run.now() + READ_TIMEOUT)
+        snapshot = edges.cluster.open(request.target, run.now() + READ_TIMEOUT)
+        workload = _workload(snapshot, request)
+        refuse_unfit(workload)
+        run.containers = request.containers or _all(workload)
+        live = images_of(template_of(workload), run.containers)
+        run.previous = live[0] if live else None
+        to = choose(snapshot, request.to)
+        if to.hash == template_hash(template_of(workload)):
+            raise RefusedError(
+                f"revision {to.revision} is live already", hint="kdeploy history shows what else there is"
+            )
+        edges.interrupts.defer()
+    except KdeployError as error:
+        return run.stopped(error)
+    return _restore(run, request, to, workload)
+
+
+def choose(snapshot: Snapshot, to: str | None) -> RollbackTarget:
+    """The verified revision that `to` names: by number, commit or digest; without it the newest that is not live.
+
+    Raises RefusedError (NotFound, Ambiguous, NoRollbackTarget).
+    """
+    live = live_revision(snapshot)
+    verified = [r for r in revisions_of(snapshot) if r.is_verified]
+    if to is None:
+        others = [r for r in verified if live is None or r.hash != live.hash]
+        if not others:
+            raise RefusedError(
+                "there is no verified revision to go back to",
+                hint="kdeploy history shows what there is; kubectl rollout undo restores an unverified one",
+                reason=Reason.NO_ROLLBACK_TARGET,
+            )
+        return of_revision(others[0], f"revision {others[0].number} is the newest verified one that is not live")
+    named = [r for r in revisions_of(snapshot) if _is_named(r, to)]
+    if not named:
+        raise RefusedError(f"no revision {to}", hint="kdeploy history shows what there is", reason=Reason.NOT_FOUND)
+    good = [r for r in named if r.is_verified]
+    if not good:
+        raise RefusedError(
+            f"revision {named[0].number} was never verified",
+            hint="choose a verified one from kdeploy history, or deploy that version again",
+            reason=Reason.NO_ROLLBACK_TARGET,
+        )
+    return of_revision(good[0], f"revision {good[0].number} was asked for")
+
+
+def _is_named(revision: Revision, to: str) -> bool:
+    if to == str(revision.number):
+        return True
+    commit, digest = revision.marks.get(marks.COMMIT, ""), revision.marks.get(marks.DIGEST, "")
+    wanted = to.rpartition("@")[2]
+    return (len(to) >= 7 and commit.startswith(to.lower())) or (bool(digest) and wanted == digest)
+
+
+def _restore(run: Run, request: RollbackRequest, to: RollbackTarget, workload: Obj) -> Report:
+    plan = RestorePlan(
+        target=request.target,
+        to=to,
+        over=workload,
+        checks=request.checks,
+        containers=run.containers,
+        crash_budget=request.limits.crash_budget,
+        until=run.now() + request.limits.rollback_timeout,
+    )
+    with run.phase(Phase.ROLLBACK, to.why):
+        restoration = restore(run, plan)
+    run.checks = restoration.checks
+    if restoration.outcome is not Outcome.RESTORED:
+        verdict = assess(run.edges.cluster.snapshot(), expect(workload, crash_budget=request.limits.crash_budget))
+        run.culprits = with_evidence(run, verdict) if verdict.state is State.FAILED else ()
+    outcome = restoration.outcome
+    if outcome is Outcome.ROLLBACK_FAILED and not restoration.sent:
+        outcome = Outcome.REFUSED
+    return run.report(outcome, restoration.reason, restoration.message)
+
+
+def _workload(snapshot: Snapshot, request: VerifyRequest | RollbackRequest) -> Obj:
+    if snapshot.workload is None:
+        raise RefusedError(f"{request.target} is not there", reason=Reason.NOT_FOUND)
+    return snapshot.workload
+
+
+def _all(workload: Obj) -> tuple[str, ...]:
+    """Every container, init containers last: without a name, the first one's image stands for the version."""
+    names = [(pointer, str(c["name"])) for pointer, c in all_containers(template_of(workload))]
+    return tuple(name for _, name in sorted(names, key=lambda n: n[0].startswith("/spec/init")))

@@ -1,0 +1,145 @@
+"""How a deploy ends: verified, or undone, or left as it is on purpose; and what the report says of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kdeploy.errors import KdeployError, SupersededError
+from kdeploy.events import Phase
+from kdeploy.model import HttpCheck, Outcome, Reason, Snapshot, State, Verdict
+from kdeploy.report.value import Report
+from kdeploy.rollback.choose import Baseline, NoTarget, RollbackTarget, choose_rollback
+from kdeploy.rollout.assess import Expected, expect
+from kdeploy.rollout.classify import restarts_of
+from kdeploy.rollout.revisions import live_revision, new_pods, revisions_of
+from kdeploy.rollout.template import template_hash, template_of
+from kdeploy.story.checks import examine_rollout
+from kdeploy.story.evidence import with_evidence
+from kdeploy.story.request import DeployRequest
+from kdeploy.story.restore import Restoration, RestorePlan, restore, send_restore
+from kdeploy.story.run import Run
+
+
+def good_reason(checks: tuple[HttpCheck, ...], verdict: Verdict) -> Reason:
+    """Complete, or NothingToVerify where nothing more than the rollout was looked at."""
+    return verdict.reason if checks else Reason.NOTHING_TO_VERIFY
+
+
+def good_message(run: Run, request: DeployRequest, verdict: Verdict) -> str:
+    """What runs now, and how much was looked at."""
+    checked = (
+        f"{len(request.checks)} of {len(request.checks)} checks passed" if request.checks else "nothing more checked"
+    )
+    return f"{run.image.reference if run.image else ''} runs: {verdict.message}; {checked}"
+
+
+def verify_unchanged(run: Run, request: DeployRequest, before: Snapshot) -> Report:
+    """The version is live and was verified before: nothing is patched, it is verified again.
+
+    Where that fails it is left as it is: it was good, and this run changed nothing that could be undone.
+    """
+    assert before.workload is not None
+    old_restarts = restarts_of(new_pods(before))
+    expected = expect(before.workload, crash_budget=request.limits.crash_budget, restarts_before=old_restarts)
+    expected = replace(expected, containers=run.containers)
+    run.edges.interrupts.defer()
+    verdict = examine_rollout(run, request.checks, expected, run.now() + request.limits.timeout)
+    note_revision(run)
+    if verdict.passed:
+        message = good_message(run, request, verdict)
+        return run.report(Outcome.UNCHANGED, good_reason(request.checks, verdict), f"it ran already: {message}")
+    if verdict.state is State.SUPERSEDED:
+        return _superseded(run, verdict.reason, verdict.message)
+    if verdict.reason is Reason.INTERRUPTED:
+        return run.report(Outcome.INTERRUPTED, verdict.reason, "interrupted; this run changed nothing")
+    run.culprits = with_evidence(run, verdict)
+    message = f"{verdict.message}; it ran already and was verified before, so it was left as it is"
+    return run.report(Outcome.NOT_ROLLED_BACK, verdict.reason, message, _look_further(run))
+
+
+def note_revision(run: Run) -> None:
+    """Puts the live revision's number into the report."""
+    revision = live_revision(run.edges.cluster.snapshot())
+    run.revision = str(revision.number) if revision else None
+
+
+def undo(run: Run, request: DeployRequest, baseline: Baseline, ours: Expected, verdict: Verdict) -> Report:
+    """After a verdict that is not a pass: restore what was proved good, or say why not."""
+    is_interrupted = verdict.reason is Reason.INTERRUPTED
+    if not is_interrupted:
+        run.culprits = with_evidence(run, verdict)
+    if verdict.state is State.SUPERSEDED:
+        return _superseded(run, verdict.reason, verdict.message)
+    if is_interrupted and request.on_interrupt == "leave":
+        return run.report(Outcome.INTERRUPTED, verdict.reason, "interrupted; the rollout was left to go on as it is")
+    to = choose_rollback(baseline, revisions_of(run.edges.cluster.snapshot()), ours.hash)
+    if not request.rollback or isinstance(to, NoTarget):
+        why = to.why if isinstance(to, NoTarget) and request.rollback else "rollback is turned off"
+        outcome = Outcome.INTERRUPTED if is_interrupted else Outcome.NOT_ROLLED_BACK
+        return run.report(outcome, verdict.reason, f"{verdict.message}; not rolled back: {why}", _look_further(run))
+    plan = _plan(run, request, ours, to)
+    if plan is None:
+        return _superseded(run, Reason.SUPERSEDED, "somebody else changed the pod template; it was left untouched")
+    if is_interrupted:
+        return _send_and_leave(run, plan)
+    with run.phase(Phase.ROLLBACK, to.why):
+        restoration = restore(run, plan)
+    return _after_restore(run, verdict, to, restoration)
+
+
+def _plan(run: Run, request: DeployRequest, ours: Expected, to: RollbackTarget) -> RestorePlan | None:
+    """The restore over our own rollout; None where it is not ours any more."""
+    over = run.edges.cluster.snapshot().workload
+    if over is None or template_hash(template_of(over)) != ours.hash:
+        return None
+    return RestorePlan(
+        target=request.target,
+        to=to,
+        over=over,
+        checks=request.checks,
+        containers=run.containers,
+        crash_budget=request.limits.crash_budget,
+        until=run.now() + request.limits.rollback_timeout,
+    )
+
+
+def _send_and_leave(run: Run, plan: RestorePlan) -> Report:
+    try:
+        send_restore(run, plan)
+    except SupersededError as error:
+        return _superseded(run, error.reason, error.message)
+    except KdeployError as error:
+        message = f"interrupted, and the restore patch was not accepted: {error.message}"
+        return run.report(Outcome.ROLLBACK_FAILED, Reason.INTERRUPTED, message, _look_further(run))
+    message = f"interrupted; {run.rolled_back_to} was put back, its rollout was not waited for"
+    return run.report(Outcome.INTERRUPTED, Reason.INTERRUPTED, message, _watch_hint(run))
+
+
+def _after_restore(run: Run, verdict: Verdict, to: RollbackTarget, restoration: Restoration) -> Report:
+    if restoration.outcome is Outcome.RESTORED:
+        message = f"{verdict.message}; {restoration.message}"
+        if to.lenient:
+            message += "; its checks did not pass before the deploy either: look at the checks, or at what both need"
+        return run.report(Outcome.ROLLED_BACK, verdict.reason, message, _look_further(run))
+    if restoration.outcome is Outcome.SUPERSEDED:
+        return _superseded(run, restoration.reason, f"{verdict.message}; {restoration.message}")
+    if restoration.outcome is Outcome.INTERRUPTED:
+        message = f"{verdict.message}; {restoration.message}"
+        return run.report(Outcome.INTERRUPTED, Reason.INTERRUPTED, message, _watch_hint(run))
+    message = f"{verdict.message}; the rollback to {run.rolled_back_to or to.why} failed too: {restoration.message}"
+    return run.report(Outcome.ROLLBACK_FAILED, verdict.reason, message, _look_further(run))
+
+
+def _superseded(run: Run, reason: Reason, message: str) -> Report:
+    return run.report(Outcome.SUPERSEDED, reason, f"{message}; nothing was rolled back", _watch_hint(run))
+
+
+def _look_further(run: Run) -> str:
+    namespace = run.target.namespace
+    if run.culprits and run.culprits[0].pod:
+        return f"look further: kubectl -n {namespace} describe pod {run.culprits[0].pod}"
+    return f"look further: kubectl -n {namespace} describe {run.target}"
+
+
+def _watch_hint(run: Run) -> str:
+    return f"look at it with: kdeploy status {run.target} -n {run.target.namespace}"

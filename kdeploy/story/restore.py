@@ -1,0 +1,159 @@
+"""Putting a version back: one conditional patch, then the same waiting, checking and confirming as for a deploy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from kdeploy.errors import ClusterError, KdeployError, SupersededError
+from kdeploy.events import Noted, Patched, Phase
+from kdeploy.model import CheckResult, HttpCheck, Kind, Obj, Outcome, Reason, Snapshot, State, Target, Verdict
+from kdeploy.rollback.choose import RollbackTarget
+from kdeploy.rollout.assess import Expected, expect
+from kdeploy.rollout.classify import restarts_of
+from kdeploy.rollout.objects import images_of, is_observed, is_ready, name_of, uid_of
+from kdeploy.rollout.patch import restore_patch
+from kdeploy.rollout.revisions import live_revision, pods_of
+from kdeploy.rollout.template import template_hash, template_of
+from kdeploy.story.checks import Examination, confirm, examine, settled
+from kdeploy.story.patching import mark_verified, send
+from kdeploy.story.run import Run
+from kdeploy.story.wait import wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restoration:
+    """How a restore ended: Restored (Outcome.RESTORED), or ROLLBACK_FAILED, SUPERSEDED, INTERRUPTED, and why."""
+
+    outcome: Outcome
+    reason: Reason
+    message: str
+    checks: tuple[CheckResult, ...] = ()
+    sent: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorePlan:
+    """What to put back over which workload, with what patience."""
+
+    target: Target
+    to: RollbackTarget
+    over: Obj
+    checks: tuple[HttpCheck, ...]
+    containers: tuple[str, ...]
+    crash_budget: int
+    until: float
+
+
+def restore(run: Run, plan: RestorePlan) -> Restoration:
+    """Restores, waits, verifies again, confirms by a fresh read and marks. Never raises after the patch was sent."""
+    try:
+        live = send_restore(run, plan)
+    except SupersededError as error:
+        return Restoration(outcome=Outcome.SUPERSEDED, reason=error.reason, message=error.message, sent=False)
+    except KdeployError as error:
+        return _failed(error.reason, f"the restore patch was not accepted: {error.message}", sent=False)
+    try:
+        return _see_through(run, plan, live)
+    except SupersededError as error:
+        return Restoration(outcome=Outcome.SUPERSEDED, reason=error.reason, message=error.message)
+    except ClusterError as error:
+        return _failed(error.reason, error.message)
+
+
+def send_restore(run: Run, plan: RestorePlan) -> Obj:
+    """Sends the restore patch and returns the workload as it is then. Raises as `patching.send`."""
+    operations = restore_patch(plan.over, plan.to.template, plan.to.marks)
+    live = send(run, Phase.ROLLBACK, plan.over, operations, plan.until, _has_template(plan.to.hash))
+    images = images_of(plan.to.template, plan.containers)
+    run.rolled_back_to = images[0] if images else plan.to.revision
+    generation = int(live["metadata"].get("generation") or 0)
+    run.emit(Patched(generation=generation, image=run.rolled_back_to or "", restore=True))
+    return live
+
+
+def _see_through(run: Run, plan: RestorePlan, live: Obj) -> Restoration:
+    before = run.edges.cluster.snapshot()
+    expected = replace(
+        expect(live, crash_budget=plan.crash_budget, restarts_before=restarts_of(before.pods)),
+        containers=plan.containers,
+    )
+    unstick = _unstick(run, plan) if plan.target.kind is Kind.STATEFULSET else None
+    verdict = wait(run, Phase.ROLLBACK, expected, plan.until, unstick)
+    if not verdict.passed:
+        return _ended(verdict)
+    examined = _verify_again(run, plan, expected)
+    if not examined.verdict.passed:
+        return replace(_ended(examined.verdict), checks=examined.checks)
+    fresh = confirm(run, expected, plan.until)
+    if not fresh.passed:
+        return replace(_ended(fresh), checks=examined.checks)
+    if not plan.to.is_verified and not plan.to.lenient:
+        mark_verified(run, expected, plan.until)
+    _note_revision(run)
+    return Restoration(
+        outcome=Outcome.RESTORED,
+        reason=Reason.RESTORED,
+        message=f"{run.rolled_back_to} runs again: {fresh.message}",
+        checks=examined.checks,
+    )
+
+
+def _verify_again(run: Run, plan: RestorePlan, expected: Expected) -> Examination:
+    checks: Sequence[HttpCheck] = () if plan.to.lenient else plan.checks
+    if plan.to.lenient and plan.checks:
+        run.warn("the checks were not asked again: they did not pass before the deploy either")
+    return examine(
+        run, Phase.ROLLBACK, checks, settled(run.edges.cluster.snapshot(), expected), plan.until, watch=False
+    )
+
+
+def _unstick(run: Run, plan: RestorePlan) -> Callable[[Snapshot], None]:
+    """Deletes the failed revision's pods that are not ready, once the controller has seen the restored template.
+
+    A StatefulSet's controller waits for a broken pod to become ready before it replaces it, even by a restored
+    template: the documentation calls that a forced rollback, to be mended by hand
+    (https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback, kubernetes#67250).
+    """
+    deleted: set[str] = set()
+
+    def unstick(snapshot: Snapshot) -> None:
+        if snapshot.workload is None or not is_observed(snapshot.workload):
+            return
+        if template_hash(template_of(snapshot.workload)) != plan.to.hash:
+            return
+        for pod in pods_of(snapshot, live_revision(snapshot))[1]:
+            if is_ready(pod) or uid_of(pod) in deleted:
+                continue
+            deleted.add(uid_of(pod))
+            run.emit(
+                Noted(message=f"deleting pod {name_of(pod)} of the failed revision, which keeps the rollback waiting")
+            )
+            try:
+                run.edges.cluster.delete_pod(name_of(pod), uid_of(pod), plan.until)
+            except ClusterError as error:
+                run.warn(f"pod {name_of(pod)} could not be deleted: {error.message}")
+
+    return unstick
+
+
+def _note_revision(run: Run) -> None:
+    revision = live_revision(run.edges.cluster.snapshot())
+    run.revision = str(revision.number) if revision else None
+
+
+def _has_template(hash_: str) -> Callable[[Obj], bool]:
+    return lambda live: template_hash(template_of(live)) == hash_
+
+
+def _ended(verdict: Verdict) -> Restoration:
+    if verdict.state is State.SUPERSEDED:
+        return Restoration(outcome=Outcome.SUPERSEDED, reason=verdict.reason, message=verdict.message)
+    if verdict.reason is Reason.INTERRUPTED:
+        message = "the restore patch was sent; its rollout was not waited for"
+        return Restoration(outcome=Outcome.INTERRUPTED, reason=verdict.reason, message=message)
+    return _failed(verdict.reason, verdict.message)
+
+
+def _failed(reason: Reason, message: str, *, sent: bool = True) -> Restoration:
+    return Restoration(outcome=Outcome.ROLLBACK_FAILED, reason=reason, message=message, sent=sent)

@@ -1,0 +1,164 @@
+"""One run as it goes: its edges, what is known for the report, and the only place where it waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from kdeploy.errors import InterruptedBySignalError, KdeployError
+from kdeploy.events import Emit, Event, Heartbeat, Judged, Noted, Phase, PhaseEnded, PhaseStarted, Progressed, Warned
+from kdeploy.model import CheckResult, Culprit, Image, Outcome, PodCounts, Reason, Target, Verdict
+from kdeploy.ports import (
+    Builder,
+    Clock,
+    Cluster,
+    History,
+    Interrupted,
+    Interrupts,
+    Notice,
+    Prober,
+    Reconnected,
+    Registry,
+)
+from kdeploy.report.value import ImageReport, Report, TargetReport, Timings
+
+HEARTBEAT = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edges:
+    """Everything that a story may touch."""
+
+    clock: Clock
+    cluster: Cluster
+    prober: Prober
+    registry: Registry
+    builder: Builder | None
+    history: History
+    interrupts: Interrupts
+    emit: Emit
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """The journal of one run: grows while the story is told, becomes the report at its end."""
+
+    edges: Edges
+    target: Target
+    started: float
+    deploy_id: str | None = None
+    commit: str | None = None
+    url: str | None = None
+    containers: tuple[str, ...] = ()
+    image: Image | None = None
+    previous: str | None = None
+    revision: str | None = None
+    rolled_back_to: str | None = None
+    culprits: tuple[Culprit, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    warnings: list[str] = field(default_factory=list)
+    timings: Timings = field(default_factory=Timings)
+    signal: int | None = None
+    _shown: tuple[str, PodCounts] | None = None
+    _phase_started: float = 0.0
+    _last_news: float = 0.0
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self.edges.clock.now()
+
+    def emit(self, event: Event) -> None:
+        """Tells the renderers."""
+        self._last_news = self.now()
+        self.edges.emit(event)
+
+    def warn(self, message: str) -> None:
+        """Something a person should know, once: shown at once and kept for the report."""
+        if message not in self.warnings:
+            self.warnings.append(message)
+            self.emit(Warned(message=message))
+
+    @contextmanager
+    def phase(self, phase: Phase, detail: str = "") -> Iterator[None]:
+        """Frames a step and notes how long it took."""
+        self._phase_started = self.now()
+        self._shown = None
+        self.emit(PhaseStarted(phase=phase, detail=detail))
+        begun = self._phase_started
+        try:
+            yield
+        finally:
+            seconds = self.now() - begun
+            if phase.value in Timings.__dataclass_fields__:
+                self.timings = replace(self.timings, **{phase.value: seconds})
+            self.emit(PhaseEnded(phase=phase, seconds=seconds))
+
+    def show(self, phase: Phase, message: str, pods: PodCounts) -> None:
+        """News of a rollout, if it is news."""
+        if (message, pods) != self._shown:
+            self._shown = (message, pods)
+            self.emit(Progressed(phase=phase, message=message, pods=pods))
+
+    def next(self, phase: Phase, until: float) -> Notice | None:
+        """The only wait: the next notice, None at `until`. Shows a sign of life each 30 s; keeps a signal in mind."""
+        notice = self.edges.cluster.next(min(until, self._last_news + HEARTBEAT))
+        if isinstance(notice, Interrupted):
+            self.signal = notice.signal
+        elif isinstance(notice, Reconnected):
+            self.emit(Noted(message=notice.message))
+        elif notice is None and self.now() >= self._last_news + HEARTBEAT:
+            message = self._shown[0] if self._shown else ""
+            self.emit(Heartbeat(phase=phase, message=message, seconds=self.now() - self._phase_started))
+        return notice
+
+    def judged(self, phase: Phase, verdict: Verdict) -> Verdict:
+        """Tells the verdict that ends a wait, and passes it on."""
+        self.emit(Judged(phase=phase, verdict=verdict))
+        return verdict
+
+    def report(self, outcome: Outcome, reason: Reason, message: str, hint: str = "") -> Report:
+        """The journal as the report."""
+        code = 128 + self.signal if outcome is Outcome.INTERRUPTED and self.signal else outcome.exit_code
+        return Report(
+            outcome=outcome,
+            exit_code=code,
+            reason=reason,
+            message=message,
+            hint=hint,
+            warnings=tuple(self.warnings),
+            deploy_id=self.deploy_id,
+            commit=self.commit,
+            api_requests=self.edges.cluster.requests,
+            timings=replace(self.timings, total=self.now() - self.started),
+            deploys=(self._target_report(outcome, reason, message),),
+        )
+
+    def stopped(self, error: KdeployError) -> Report:
+        """The report of a run that ended before the workload was touched."""
+        if isinstance(error, InterruptedBySignalError):
+            self.signal = error.signal
+        return self.report(error.outcome, error.reason, error.message, error.hint)
+
+    def _target_report(self, outcome: Outcome, reason: Reason, message: str) -> TargetReport:
+        image = self.image and ImageReport(
+            reference=self.image.reference,
+            repository=self.image.repository,
+            tag=self.image.tag,
+            digest=self.image.digest,
+            previous=self.previous,
+        )
+        return TargetReport(
+            outcome=outcome,
+            reason=reason,
+            message=message,
+            target=self.target,
+            cluster=self.edges.cluster.name,
+            containers=self.containers,
+            image=image or None,
+            revision=self.revision,
+            rolled_back_to=self.rolled_back_to,
+            url=self.url,
+            culprits=self.culprits,
+            checks=self.checks,
+        )
