@@ -1,0 +1,244 @@
+"""One request to the API server: JSON in and out, bounded in time and size, its failures mapped to errors.
+
+It polls its own clock, an injected one, and not a retry library's: what bounds a rollout must be one clock.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from kdeploy import __version__
+from kdeploy.cluster.answers import Doing, ThrottledError, decode, failure, status_of
+from kdeploy.cluster.auth import Session
+from kdeploy.cluster.failures import transport_failure
+from kdeploy.errors import ClusterError, KdeployError, UnreachableError
+from kdeploy.ports import Clock
+
+USER_AGENT = f"kdeploy/{__version__}"
+MAX_BODY = 128 * 1024 * 1024
+_CONNECT_TIMEOUT = 10.0
+# Longer than the 30 s that an admission webhook may take, shorter than the API server's own 60 s.
+_ANSWER_TIMEOUT = 45.0
+# The time beyond a request's own timeouts after which it is given up: name resolution knows no timeout.
+_GRACE = 0.25
+_RENEW_AT_MOST_EACH = 5.0
+
+T = TypeVar("T")
+
+
+class Purpose(Enum):
+    """What a request is sent for; each is counted apart."""
+
+    STORY = "story"
+    PREFLIGHT = "preflight"
+    SILENCE = "silence"
+    CHECK = "check"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request. `path` is below the server's URL and already quoted; `body` is JSON or None."""
+
+    method: str
+    path: str
+    doing: Doing
+    query: tuple[tuple[str, str], ...] = ()
+    body: Any = None
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    purpose: Purpose = Purpose.STORY
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        if not self.query:
+            return self.path
+        return f"{self.path}{'&' if '?' in self.path else '?'}{urlencode(self.query)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One answer of any HTTP status."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport:
+    """Sends requests with the current credentials, and reads those again once where the server refuses them.
+
+    Safe to use from several threads. `reopen` gives a new session.
+    """
+
+    def __init__(self, session: Session, clock: Clock, reopen: Callable[[], Session]) -> None:
+        self._session = session
+        self._clock = clock
+        self._reopen = reopen
+        self._renewed_at = float("-inf")
+        self._counts: Counter[Purpose] = Counter()
+        self._lock = threading.Lock()
+        self._renewing = threading.Lock()
+        self.closed = threading.Event()
+
+    @property
+    def session(self) -> Session:
+        """The credentials in use."""
+        return self._session
+
+    def sent(self, purpose: Purpose) -> int:
+        """How many requests were sent for that purpose, repeated ones included."""
+        with self._lock:
+            return self._counts[purpose]
+
+    def exchange(self, request: Request, timeout: float) -> Answer:
+        """Sends once and returns the answer, whatever its status, after at most `timeout` seconds.
+
+        Raises UnreachableError where none comes, ClusterError where the connection is refused for good (TLS).
+        """
+        if timeout <= 0:
+            raise UnreachableError(f"no time is left to {request.doing}", hint="allow more time (--timeout)")
+        return self._bounded(lambda: self._exchange(request, timeout), timeout + _GRACE, request.doing)
+
+    def once(self, request: Request, until: float) -> dict[str, Any]:
+        """Sends once and returns the JSON object of a good answer; raises ClusterError for any other."""
+        answer = self.exchange(request, min(until - self._clock.now(), _ANSWER_TIMEOUT))
+        if not 200 <= answer.status < 300:
+            raise failure(answer.status, answer.body, request.doing, answer.headers.get("Retry-After"))
+        return decode(answer.body)
+
+    def read(self, request: Request, until: float) -> dict[str, Any]:
+        """As `once`, repeated until `until` where a later try may help. For requests that change nothing."""
+        attempt = 0
+        while True:
+            try:
+                return self.once(request, until)
+            except UnreachableError as error:
+                pause = pause_after(error, attempt)
+                attempt += 1
+                if self._clock.now() + pause >= until or self.closed.wait(pause):
+                    raise
+
+    def stream(self, request: Request, read_timeout: float) -> urllib3.BaseHTTPResponse:
+        """Opens an answer that goes on: the caller reads it, and closes it. Raises as `once` does."""
+        session = self._session
+        response = self._open(session, request, read_timeout)
+        if response.status == 401:
+            response.close()
+            renewed = self._renew(session)
+            response = self._open(renewed or session, request, read_timeout)
+        if response.status == 200:
+            return response
+        with_body = self._complete(response, request.doing)
+        raise failure(with_body.status, with_body.body, request.doing, with_body.headers.get("Retry-After"))
+
+    def close(self) -> None:
+        """Ends every wait; idle connections end with the process."""
+        self.closed.set()
+
+    def _exchange(self, request: Request, timeout: float) -> Answer:
+        session = self._session
+        answer = self._complete(self._open(session, request, timeout), request.doing)
+        if answer.status != 401 or (request.purpose is Purpose.CHECK and not status_of(answer.body)):
+            return answer  # an app behind the pod proxy may answer 401 as well: that is no reason to log in again
+        renewed = self._renew(session)
+        return self._complete(self._open(renewed, request, timeout), request.doing) if renewed else answer
+
+    def _open(self, session: Session, request: Request, timeout: float) -> urllib3.BaseHTTPResponse:
+        headers = urllib3.HTTPHeaderDict({"Accept": "application/json", "User-Agent": USER_AGENT, **request.headers})
+        for name, value in session.headers():
+            headers.add(name, value)
+        body = None
+        if request.body is not None:
+            headers["Content-Type"] = request.content_type
+            body = json.dumps(request.body).encode()
+        with self._lock:
+            self._counts[request.purpose] += 1
+        try:
+            return session.pool.request(
+                request.method,
+                session.server + request.target,
+                body=body,
+                headers=headers,
+                timeout=urllib3.Timeout(connect=min(timeout, _CONNECT_TIMEOUT), read=timeout),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+        except HTTPError as error:
+            raise transport_failure(error, request.doing, session.server) from None
+        except ValueError:  # its text would show the header, and so the token
+            raise ClusterError(
+                "the credentials cannot be sent in a header", hint="log in to the cluster anew"
+            ) from None
+
+    def _complete(self, response: urllib3.BaseHTTPResponse, doing: Doing) -> Answer:
+        body = bytearray()
+        try:
+            for chunk in response.stream(64 * 1024):
+                body += chunk
+                if len(body) > MAX_BODY:
+                    response.close()
+                    raise ClusterError(f"cannot {doing}: the answer is larger than {MAX_BODY >> 20} MiB")
+        except HTTPError as error:
+            response.close()
+            raise transport_failure(error, doing, self._session.server) from None
+        response.release_conn()
+        return Answer(status=response.status, headers=response.headers, body=bytes(body))
+
+    def _renew(self, refused: Session) -> Session | None:
+        """A newer session than the refused one; None where the credentials were read again only just now."""
+        with self._renewing:
+            if self._session is not refused:
+                return self._session
+            now = self._clock.now()
+            if now - self._renewed_at < _RENEW_AT_MOST_EACH:
+                return None
+            self._renewed_at = now
+            try:
+                self._session = self._reopen()
+            except ClusterError:
+                raise
+            except KdeployError as error:
+                raise ClusterError(error.message, hint=error.hint, reason=error.reason, status=401) from None
+            return self._session
+
+    def _bounded(self, call: Callable[[], T], seconds: float, doing: Doing) -> T:
+        """Runs `call` in a thread of its own, which is left behind where it takes longer."""
+        results: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
+
+        def run() -> None:
+            try:
+                results.put((call(), None))
+            except BaseException as error:  # it is raised again in the caller's thread
+                results.put((None, error))
+
+        threading.Thread(target=run, name="kdeploy-request", daemon=True).start()
+        try:
+            result, error = results.get(timeout=seconds)
+        except Empty:
+            raise UnreachableError(
+                f"cannot {doing}: the API server did not answer in {seconds:.0f} s", hint="is it reachable from here?"
+            ) from None
+        if error is not None:
+            raise error
+        return result  # type: ignore[return-value]  # it is set where no error is
+
+
+def pause_after(error: ClusterError, attempt: int, longest: float = 5.0) -> float:
+    """How many seconds to wait before the next try: what the server asks, else 0.1 s doubling, with jitter."""
+    if isinstance(error, ThrottledError) and error.retry_after is not None:
+        return error.retry_after
+    return float(min(longest, 0.1 * 2 ** min(attempt, 10)) * random.SystemRandom().uniform(0.5, 1.0))
