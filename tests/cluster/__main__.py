@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +17,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Does one command; the exit code, with one message on stderr if it fails."""
     options = _parser().parse_args(arguments)
     commands = {"up": _up, "down": _down, "env": _env, "status": _status, "check": _check}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return commands[options.command](options)
     except RigError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; what was started is stopped again\n")
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:

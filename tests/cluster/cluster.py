@@ -115,8 +115,8 @@ class Cluster:
         A watch appears when it starts, and its entry is replaced when it ends.
         """
         found: dict[str, dict[str, Any]] = {}
-        for line in self.audit_log.read_bytes().splitlines():
-            event: dict[str, Any] = json.loads(line) if line.endswith(b"}") else {}
+        for line in self.audit_log.read_bytes().split(b"\n")[:-1]:
+            event: dict[str, Any] = json.loads(line)
             if event.get("userAgent", "").startswith(user_agent_prefix) and _received(event) >= since:
                 found[event["auditID"]] = event
         return list(found.values())

@@ -1,10 +1,19 @@
 """Short commands that are waited for."""
 
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.cluster.errors import RigError
+
+SYSTEM = ("/usr/sbin", "/sbin")
+
+
+def find_system_programs() -> None:
+    """Lets later commands find what only root's PATH may have, such as iptables."""
+    path = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = os.pathsep.join([path, *(place for place in SYSTEM if place not in path.split(os.pathsep))])
 
 
 def run(

@@ -1,5 +1,7 @@
 """Small images made without Docker: the same bytes every time, pushed over the registry's own protocol."""
 
+import base64
+import contextlib
 import gzip
 import hashlib
 import http.client
@@ -20,6 +22,7 @@ TAG = "1"
 BUSYBOX = ("/bin/busybox", "/usr/bin/busybox")
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG = "application/vnd.docker.container.image.v1+json"
+BLOB = "application/octet-stream"
 LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 ACCOUNTS = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n",
@@ -78,30 +81,33 @@ def make(files: Mapping[str, bytes], *, links: Mapping[str, str] | None = None, 
     return Image(manifest=_json(manifest), blobs={_digest(blob): blob for blob in (config, packed)})
 
 
-def push(image: Image, registry: str, repository: str, tag: str = TAG) -> str:
-    """Puts an image into a plain registry; returns its reference by tag."""
-    connection = http.client.HTTPConnection(registry, timeout=30)
-    try:
+def push(image: Image, registry: str, repository: str, tag: str = TAG, login: tuple[str, str] | None = None) -> str:
+    """Puts an image into a registry that speaks plain http; returns its reference by tag."""
+    session = _Session(connection=http.client.HTTPConnection(registry, timeout=30), login=login)
+    with contextlib.closing(session.connection):
         for digest, blob in image.blobs.items():
-            _, location = _ask(connection, "POST", f"/v2/{repository}/blobs/uploads/", b"", "", 202)
-            place = urlsplit(location)
-            target = f"{place.path}?{place.query}&digest={digest}"
-            _ask(connection, "PUT", target, blob, "application/octet-stream", 201)
-        _ask(connection, "PUT", f"/v2/{repository}/manifests/{tag}", image.manifest, MANIFEST, 201)
-    finally:
-        connection.close()
+            place = urlsplit(session.ask("POST", f"/v2/{repository}/blobs/uploads/", b"", BLOB, 202))
+            session.ask("PUT", f"{place.path}?{place.query}&digest={digest}", blob, BLOB, 201)
+        session.ask("PUT", f"/v2/{repository}/manifests/{tag}", image.manifest, MANIFEST, 201)
     return f"{registry}/{repository}:{tag}"
 
 
-def _ask(
-    connection: http.client.HTTPConnection, method: str, path: str, body: bytes, kind: str, wanted: int
-) -> tuple[int, str]:
-    connection.request(method, path, body, {"Content-Type": kind} if kind else {})
-    answer = connection.getresponse()
-    text = answer.read()
-    if answer.status != wanted:
-        raise RigError(f"the registry answered {method} {path} with {answer.status}: {text[:200]!r}")
-    return answer.status, answer.headers.get("Location") or ""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Session:
+    connection: http.client.HTTPConnection
+    login: tuple[str, str] | None
+
+    def ask(self, method: str, path: str, body: bytes, kind: str, wanted: int) -> str:
+        """Makes one request; returns the place that the answer names."""
+        headers = {"Content-Type": kind}
+        if self.login:
+            headers["Authorization"] = f"Basic {base64.b64encode(':'.join(self.login).encode()).decode()}"
+        self.connection.request(method, path, body, headers)
+        answer = self.connection.getresponse()
+        text = answer.read()
+        if answer.status != wanted:
+            raise RigError(f"the registry answered {method} {path} with {answer.status}: {text[:200]!r}")
+        return answer.headers.get("Location") or ""
 
 
 def _layer(files: Mapping[str, bytes], links: Mapping[str, str]) -> bytes:

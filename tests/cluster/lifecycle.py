@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.cluster import buildx, control_plane, engine, images, namespace, node, packages, registry
 from tests.cluster.binaries import Binaries, BinariesError, available, build_current
 from tests.cluster.cluster import Cluster
-from tests.cluster.commands import run, succeeds
+from tests.cluster.commands import find_system_programs, run, succeeds
 from tests.cluster.errors import RigError
 from tests.cluster.layout import Layout, default_root
 from tests.cluster.processes import Processes
@@ -24,7 +24,7 @@ Say = Callable[[str], None]
 
 def up(state: Path | None, version: str | None, say: Say) -> Cluster:
     """Starts a cluster, or returns the one that runs in `state` already; one half started is removed first."""
-    os.environ["PATH"] = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    find_system_programs()
     packages.ensure(say)
     binaries = choose(version, say)
     folder = (state or default_root() / binaries.version).resolve()
@@ -57,6 +57,7 @@ def down(state: Path) -> bool:
     """Stops what runs in `state` and removes all of it but its logs; False if there was nothing."""
     if not (state / "layout.json").is_file():
         return False
+    find_system_programs()
     layout = Layout.load(state)
     _end(layout)
     for part in (layout.pki, layout.config, layout.data, layout.processes):

@@ -157,10 +157,20 @@ def _make_cgroup(layout: Layout) -> None:
     for hierarchy in _hierarchies():
         folder = hierarchy / layout.cgroup.lstrip("/")
         folder.mkdir(exist_ok=True)
+        if hierarchy == CGROUPS:
+            _hand_down(hierarchy, folder)
         for setting in ("cpuset.cpus", "cpuset.mems"):  # of version 1: a new group has none, and takes no process
             file = folder / setting
             if hierarchy != CGROUPS and file.is_file() and not file.read_text().strip():
                 file.write_text((hierarchy / setting).read_text())
+
+
+def _hand_down(root: Path, folder: Path) -> None:
+    """Of version 2: lets the groups below the new one have every controller that the machine has."""
+    for controller in (root / "cgroup.controllers").read_text().split():
+        for group in (root, folder):
+            with contextlib.suppress(OSError):
+                (group / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
 def _remove_cgroup(layout: Layout) -> None:

@@ -35,8 +35,7 @@ INHIBITOR = Path("/usr/sbin/policy-rc.d")
 
 def missing() -> list[str]:
     """The packages whose programs are not on this machine, in order."""
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    absent = {package for program, package in PROGRAMS.items() if not shutil.which(program, path=path)}
+    absent = {package for program, package in PROGRAMS.items() if not shutil.which(program)}
     absent |= {package for places, package in FILES.items() if not any(Path(place).exists() for place in places)}
     return sorted(absent)
 

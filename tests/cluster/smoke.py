@@ -5,6 +5,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 
+from tests.cluster import images
 from tests.cluster.cluster import Cluster
 from tests.cluster.commands import run
 from tests.cluster.errors import RigError
@@ -19,7 +20,7 @@ def check(cluster: Cluster, say: Callable[[str], None]) -> None:
     _kubectl(cluster, "delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait")
     _kubectl(cluster, "create", "namespace", NAMESPACE)
     try:
-        for step in (_deploy, _ask_pod, _ask_service, _break, _restore):
+        for step in (_deploy, _ask_pod, _ask_service, _break, _restore, _refuse):
             start = time.monotonic()
             step(cluster)
             say(f"{time.monotonic() - start:6.2f} s  {(step.__doc__ or '').rstrip('.')}")
@@ -61,19 +62,29 @@ def _break(cluster: Cluster) -> None:
     """A missing tag shows as ErrImagePull."""
     missing = f"{cluster.base_image.rpartition(':')[0]}:missing"
     _kubectl(cluster, "set", "image", f"deployment/{NAME}", f"web={missing}")
-    reason = "jsonpath={.items[*].status.containerStatuses[*].state.waiting.reason}"
-
-    def shown() -> bool:
-        told = _kubectl(cluster, "get", "pods", "--output", reason)
-        return "ErrImagePull" in told or "ImagePullBackOff" in told
-
-    wait_until(shown, 20, "ErrImagePull")
+    _wait_for_event(cluster, "Failed to pull image", "not found")
 
 
 def _restore(cluster: Cluster) -> None:
     """The rollout is undone and complete."""
     _kubectl(cluster, "rollout", "undo", f"deployment/{NAME}")
     _kubectl(cluster, "rollout", "status", f"deployment/{NAME}", "--timeout=60s")
+
+
+def _refuse(cluster: Cluster) -> None:
+    """The private registry wants a password of the node."""
+    login = (cluster.private_user, cluster.private_password)
+    image = images.push(images.busybox(), cluster.private_registry, "smoke/refused", login=login)
+    _kubectl(cluster, "run", "refused", f"--image={image}", "--image-pull-policy=Always")
+    _wait_for_event(cluster, "Failed to pull image", "401 Unauthorized")
+
+
+def _wait_for_event(cluster: Cluster, *words: str) -> None:
+    def told() -> bool:
+        messages = _kubectl(cluster, "get", "events", "--output", "jsonpath={range .items[*]}{.message}{'\\n'}{end}")
+        return any(all(word in line for word in words) for line in messages.splitlines())
+
+    wait_until(told, 20, f"an event that says {words[-1]}")
 
 
 def _kubectl(cluster: Cluster, *words: str) -> str:
