@@ -145,8 +145,9 @@ class Transport:
         raise failure(with_body.status, with_body.body, request.doing, with_body.headers.get("Retry-After"))
 
     def close(self) -> None:
-        """Ends every wait; idle connections end with the process."""
+        """Ends every wait and every idle connection."""
         self.closed.set()
+        self._session.pool.clear()
 
     def _exchange(self, request: Request, timeout: float) -> Answer:
         session = self._session
