@@ -67,7 +67,22 @@ class ClusterError(KdeployError):
 
 
 class UnreachableError(ClusterError):
-    """No answer, or one that a later try may mend: connection refused, timeout, 429, 5xx."""
+    """No answer, or one that a later try may mend: connection refused, timeout, 429, 5xx.
+
+    `may_have_arrived` is false where the request certainly changed nothing: there was no connection to send it on.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        reason: Reason | None = None,
+        status: int | None = None,
+        may_have_arrived: bool = True,
+    ) -> None:
+        super().__init__(message, hint=hint, reason=reason, status=status)
+        self.may_have_arrived = may_have_arrived
 
 
 class PatchConflictError(ClusterError):
@@ -81,6 +96,13 @@ class SupersededError(KdeployError):
 
     outcome = Outcome.SUPERSEDED
     reason = Reason.SUPERSEDED
+
+
+class UncertainError(KdeployError):
+    """A patch was sent and never answered: whether production was touched is not known. Exit 11: a human is needed."""
+
+    outcome = Outcome.ROLLBACK_FAILED
+    reason = Reason.CLUSTER_UNREACHABLE
 
 
 class InterruptedBySignalError(KdeployError):

@@ -23,7 +23,9 @@ class ThrottledError(UnreachableError):
     """429 or 5xx: a later try may help. `retry_after` is how long the server asks to wait, in seconds."""
 
     def __init__(self, message: str, *, hint: str, reason: Reason, status: int, retry_after: float | None) -> None:
-        super().__init__(message, hint=hint, reason=reason, status=status)
+        # 429 is said before the request is looked at, and so is a webhook's failure before anything is written.
+        arrived = status != 429 and reason is not Reason.ADMISSION_DENIED
+        super().__init__(message, hint=hint, reason=reason, status=status, may_have_arrived=arrived)
         self.retry_after = retry_after
 
 

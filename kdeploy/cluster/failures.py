@@ -18,6 +18,7 @@ def transport_failure(error: exceptions.HTTPError, doing: Doing, server: str) ->
         return UnreachableError(
             f"cannot {doing}: the proxy on the way to {server} does not let it through: {text}",
             hint="check HTTPS_PROXY, NO_PROXY and the kubeconfig's proxy-url",
+            may_have_arrived=False,
         )
     if isinstance(error, exceptions.SSLError):
         return _tls_failure(text, doing, server)
@@ -25,13 +26,19 @@ def transport_failure(error: exceptions.HTTPError, doing: Doing, server: str) ->
         return UnreachableError(
             f"cannot {doing}: the name in {server} cannot be resolved",
             hint="check the server in the kubeconfig, and DNS",
+            may_have_arrived=False,
         )
     if isinstance(error, exceptions.ConnectTimeoutError):
-        return UnreachableError(f"cannot {doing}: {server} cannot be reached (timeout)", hint="check network and VPN")
+        return UnreachableError(
+            f"cannot {doing}: {server} cannot be reached (timeout)",
+            hint="check network and VPN",
+            may_have_arrived=False,
+        )
     if isinstance(error, exceptions.NewConnectionError):
         return UnreachableError(
             f"cannot {doing}: nothing answers at {server} ({_cause(text)})",
             hint="is the cluster up, and the kubeconfig's server the right one?",
+            may_have_arrived=False,
         )
     if isinstance(error, exceptions.TimeoutError):
         return UnreachableError(f"cannot {doing}: {server} gave no answer in time", hint="the API server may be busy")

@@ -76,9 +76,9 @@ def _now(report: Report) -> str:
     """What production is in now."""
     entry = report.deploys[0] if report.deploys else None
     if report.outcome is Outcome.ROLLED_BACK and entry is not None:
-        previous = f": {short(entry.image.previous)}" if entry.image and entry.image.previous else ""
-        revision = f" (revision {one_line(entry.rolled_back_to)})" if entry.rolled_back_to else ""
-        return f"{_NOW[report.outcome]}{previous}{revision}"
+        image = f": {short(entry.rolled_back_to)}" if entry.rolled_back_to else ""
+        revision = f", revision {one_line(entry.revision)}" if entry.revision else ""
+        return f"{_NOW[report.outcome]}{image}{revision}"
     if report.outcome is Outcome.INTERRUPTED:
         return _now_interrupted(report, entry)
     if report.outcome is Outcome.FAILED:
@@ -90,7 +90,7 @@ def _now_interrupted(report: Report, entry: TargetReport | None) -> str:
     if entry is None or (report.timings.rollout is None and report.timings.detect is None):
         return _UNTOUCHED
     if entry.rolled_back_to:
-        return f"the restore of revision {one_line(entry.rolled_back_to)} was sent; nobody waited for it"
+        return f"{short(entry.rolled_back_to)} was put back; nobody waited for its rollout"
     return "the new version was left rolling"
 
 

@@ -80,7 +80,7 @@ def examine(
             return _end(run, phase, rollout, trials, now)
         if now >= until:
             return _end(run, phase, _late(rollout, judgements), trials, now)
-        run.show(phase, _message(rollout, judgements, watch_until, now), rollout.pods)
+        run.show(phase, _message(rollout, judgements, watch_until), rollout.pods)
         notice = run.next(phase, _wake(judgements, watch_until, until, now))
         if isinstance(notice, Sample) and notice.check in trials:
             trials[notice.check] = take(trials[notice.check], notice)
@@ -150,12 +150,15 @@ def _late(rollout: Verdict, judgements: dict[str, Judgement]) -> Verdict:
     return replace(rollout, state=State.FAILED, reason=Reason.TIMEOUT, message=message)
 
 
-def _message(rollout: Verdict, judgements: dict[str, Judgement], watch_until: float | None, now: float) -> str:
+def _message(rollout: Verdict, judgements: dict[str, Judgement], watch_until: float | None) -> str:
+    """The state of the checks, without counts that move at every sample."""
     if not rollout.passed:
         return rollout.message
     if watch_until is not None:
-        return f"all checks passed; watching until {max(0.0, watch_until - now):.0f}s from now"
-    return "; ".join(f"{j.result.name}: {j.result.message}" for j in judgements.values() if not j.is_final)
+        return "all checks passed; the rollout is watched a little longer"
+    waiting = [judgement for judgement in judgements.values() if not judgement.is_final]
+    trouble = [f"{j.result.name}: {j.result.message}" for j in waiting if j.result.failures]
+    return "; ".join(trouble) or f"checking {', '.join(j.result.name for j in waiting)}"
 
 
 def _wake(judgements: dict[str, Judgement], watch_until: float | None, until: float, now: float) -> float:

@@ -54,7 +54,7 @@ def verify_unchanged(run: Run, request: DeployRequest, before: Snapshot) -> Repo
         return run.report(Outcome.INTERRUPTED, verdict.reason, "interrupted; this run changed nothing")
     run.culprits = with_evidence(run, verdict)
     message = f"{verdict.message}; it ran already and was verified before, so it was left as it is"
-    return run.report(Outcome.NOT_ROLLED_BACK, verdict.reason, message, _look_further(run))
+    return run.report(Outcome.NOT_ROLLED_BACK, verdict.reason, message, _by_hand(run))
 
 
 def note_revision(run: Run) -> None:
@@ -76,7 +76,7 @@ def undo(run: Run, request: DeployRequest, baseline: Baseline, ours: Expected, v
     if not request.rollback or isinstance(to, NoTarget):
         why = to.why if isinstance(to, NoTarget) and request.rollback else "rollback is turned off"
         outcome = Outcome.INTERRUPTED if is_interrupted else Outcome.NOT_ROLLED_BACK
-        return run.report(outcome, verdict.reason, f"{verdict.message}; not rolled back: {why}", _look_further(run))
+        return run.report(outcome, verdict.reason, f"{verdict.message}; not rolled back: {why}", _by_hand(run))
     plan = _plan(run, request, ours, to)
     if plan is None:
         return _superseded(run, Reason.SUPERSEDED, "somebody else changed the pod template; it was left untouched")
@@ -110,36 +110,39 @@ def _send_and_leave(run: Run, plan: RestorePlan) -> Report:
         return _superseded(run, error.reason, error.message)
     except KdeployError as error:
         message = f"interrupted, and the restore patch was not accepted: {error.message}"
-        return run.report(Outcome.ROLLBACK_FAILED, Reason.INTERRUPTED, message, _look_further(run))
+        return run.report(Outcome.ROLLBACK_FAILED, Reason.INTERRUPTED, message, _by_hand(run))
     message = f"interrupted; {run.rolled_back_to} was put back, its rollout was not waited for"
     return run.report(Outcome.INTERRUPTED, Reason.INTERRUPTED, message, _watch_hint(run))
 
 
 def _after_restore(run: Run, verdict: Verdict, to: RollbackTarget, restoration: Restoration) -> Report:
     if restoration.outcome is Outcome.RESTORED:
-        message = f"{verdict.message}; {restoration.message}"
+        hint = "mend it and deploy again; production is as it was before this deploy"
         if to.lenient:
-            message += "; its checks did not pass before the deploy either: look at the checks, or at what both need"
-        return run.report(Outcome.ROLLED_BACK, verdict.reason, message, _look_further(run))
+            hint = (
+                "the checks did not pass before this deploy either: look at the checks, or at what both versions need"
+            )
+        return run.report(Outcome.ROLLED_BACK, verdict.reason, verdict.message, hint)
     if restoration.outcome is Outcome.SUPERSEDED:
         return _superseded(run, restoration.reason, f"{verdict.message}; {restoration.message}")
     if restoration.outcome is Outcome.INTERRUPTED:
         message = f"{verdict.message}; {restoration.message}"
         return run.report(Outcome.INTERRUPTED, Reason.INTERRUPTED, message, _watch_hint(run))
-    message = f"{verdict.message}; the rollback to {run.rolled_back_to or to.why} failed too: {restoration.message}"
-    return run.report(Outcome.ROLLBACK_FAILED, verdict.reason, message, _look_further(run))
+    message = f"{verdict.message}; the rollback failed too: {restoration.message}"
+    return run.report(Outcome.ROLLBACK_FAILED, verdict.reason, message, _by_hand(run))
 
 
 def _superseded(run: Run, reason: Reason, message: str) -> Report:
     return run.report(Outcome.SUPERSEDED, reason, f"{message}; nothing was rolled back", _watch_hint(run))
 
 
-def _look_further(run: Run) -> str:
-    namespace = run.target.namespace
-    if run.culprits and run.culprits[0].pod:
-        return f"look further: kubectl -n {namespace} describe pod {run.culprits[0].pod}"
-    return f"look further: kubectl -n {namespace} describe {run.target}"
+def _by_hand(run: Run) -> str:
+    return f"mend it and deploy again, or put a verified version back: kdeploy rollback {_where(run)}"
 
 
 def _watch_hint(run: Run) -> str:
-    return f"look at it with: kdeploy status {run.target} -n {run.target.namespace}"
+    return f"see how it ends: kdeploy status --watch {_where(run)}"
+
+
+def _where(run: Run) -> str:
+    return f"{run.target} -n {run.target.namespace}"

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kdeploy.errors import ClusterError, PatchConflictError, RefusedError, SupersededError, UnreachableError
+from kdeploy.errors import (
+    ClusterError,
+    PatchConflictError,
+    RefusedError,
+    SupersededError,
+    UncertainError,
+    UnreachableError,
+)
 from kdeploy.events import Noted, Phase
 from kdeploy.model import Obj, Operation, Reason
 from kdeploy.rollout import marks
@@ -25,14 +32,19 @@ def send(
 
     An answer that was lost is no failure: the patch is conditional, so it is sent again, and `applied` knows our own
     work when it is found already there. Raises SupersededError where somebody changed the workload first, RefusedError
-    where the server refuses it unchanged, ClusterError otherwise.
+    where the server refuses it unchanged, UncertainError where it was sent and nothing ever answered, ClusterError
+    otherwise.
     """
+    uncertain = False
     while True:
         try:
             return run.edges.cluster.patch(operations, until)
         except PatchConflictError as error:
             return _explain(run, workload, error, until, applied)
         except UnreachableError as error:
+            uncertain = uncertain or error.may_have_arrived
+            if run.now() >= until and uncertain:
+                raise _uncertain(run, error) from error
             if run.now() >= until:
                 raise
             run.emit(Noted(message=f"the patch had no answer and is sent again: {error.message}"))
@@ -59,7 +71,7 @@ def mark_verified(run: Run, expected: Expected, until: float) -> None:
         run.edges.cluster.patch_revision(revision.name, verified_revision_patch(stored, expected.hash), until)
     except SupersededError:
         raise
-    except (RefusedError, ClusterError) as error:
+    except (RefusedError, UncertainError, ClusterError) as error:
         run.warn(f"it could not be marked as verified: {error.message}")
 
 
@@ -68,7 +80,10 @@ def _is_marked(hash_: str) -> Callable[[Obj], bool]:
 
 
 def _explain(run: Run, workload: Obj, error: PatchConflictError, until: float, applied: Callable[[Obj], bool]) -> Obj:
-    live = run.edges.cluster.refresh(until).workload
+    try:
+        live = run.edges.cluster.refresh(until).workload
+    except UnreachableError as unanswered:
+        raise _uncertain(run, unanswered) from error
     if live is None or uid_of(live) != uid_of(workload):
         raise SupersededError("the workload was deleted by somebody else", reason=Reason.DELETED) from error
     if applied(live):
@@ -76,6 +91,13 @@ def _explain(run: Run, workload: Obj, error: PatchConflictError, until: float, a
     if _identity(live) != _identity(workload):
         raise SupersededError("somebody else changed the workload first; theirs was left untouched") from error
     raise RefusedError(f"the API server refused the patch: {error.message}", hint=error.hint) from error
+
+
+def _uncertain(run: Run, error: UnreachableError) -> UncertainError:
+    return UncertainError(
+        f"the patch was sent, but the API server did not answer any more: {error.message}",
+        hint=f"see what is live: kdeploy status {run.target} -n {run.target.namespace}; running it again is safe",
+    )
 
 
 def _identity(workload: Obj) -> tuple[str, str | None]:
