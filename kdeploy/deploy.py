@@ -29,6 +29,7 @@ from kdeploy.story.evidence import image_evidence
 from kdeploy.story.patching import mark_verified, send
 from kdeploy.story.request import DeployRequest
 from kdeploy.story.run import Edges, Run
+from kdeploy.text import one_line
 from kdeploy.verify.port import choose_port
 
 __all__ = ["DeployRequest", "Edges", "deploy"]
@@ -160,6 +161,9 @@ def see_through(run: Run, request: DeployRequest, ours: Expected) -> Verdict:
         return Verdict(state=State.SUPERSEDED, reason=error.reason, message=error.message)
     except ClusterError as error:
         return Verdict(state=State.FAILED, reason=error.reason, message=error.message)
+    except Exception as error:  # even a bug must not leave an unverified version behind
+        bug = one_line(f"a bug in kdeploy: {type(error).__name__}: {error}")
+        return Verdict(state=State.FAILED, reason=Reason.INTERNAL, message=bug)
     return verdict
 
 
