@@ -15,7 +15,7 @@ import ssl
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 Obj = dict[str, Any]
-_ROOTS = {"deployments": "apps/v1", "replicasets": "apps/v1", "statefulsets": "apps/v1", "controllerrevisions": "apps/v1"}
+_ROOTS = dict.fromkeys(("deployments", "replicasets", "statefulsets", "controllerrevisions"), "apps/v1")
 _KINDS = {
     "deployments": "Deployment",
     "replicasets": "ReplicaSet",
@@ -174,10 +174,8 @@ class ApiServer:
         self._server.shutdown()
         self._server.server_close()
         for connection in list(self._connections):
-            try:
+            with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
         self._thread.join()
 
     def start_again(self) -> None:
@@ -306,10 +304,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.owner._connections.discard(self.connection)
         super().finish()
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_: Any) -> None:
         pass
 
-    def do_GET(self) -> None:  # noqa: N802 (http.server's name)
+    def do_GET(self) -> None:
         owner = self.server.owner
         length = int(self.headers.get("Content-Length") or 0)
         raw = self.rfile.read(length) if length else b""
@@ -335,7 +333,14 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(reply or owner.respond(seen, plural, name, sub))
 
-    do_POST = do_PATCH = do_DELETE = do_GET
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def do_PATCH(self) -> None:
+        self.do_GET()
+
+    def do_DELETE(self) -> None:
+        self.do_GET()
 
     def _send(self, reply: Reply) -> None:
         if reply.hang:

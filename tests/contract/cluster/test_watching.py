@@ -48,9 +48,7 @@ def test_the_lists_come_first_and_each_watch_goes_on_from_its_list(
     assert opened.requests == 6
 
 
-def test_the_first_snapshot_shows_all_three_with_kind_and_version(
-    opened: KubernetesCluster, server: ApiServer
-) -> None:
+def test_the_first_snapshot_shows_all_three_with_kind_and_version(opened: KubernetesCluster, server: ApiServer) -> None:
     snapshot = opened.snapshot()
     assert snapshot.workload is not None
     assert (snapshot.workload["kind"], snapshot.workload["apiVersion"]) == ("Deployment", "apps/v1")
@@ -158,7 +156,11 @@ def test_a_broken_server_is_listed_again_when_it_is_back(opened: KubernetesClust
     assert len(server.of("LIST pods")) >= 2
 
 
-@pytest.mark.parametrize("line", [b"no json at all\n", b"[" * 100_000 + b"\n", b'{"type":"ADDED"}\n', b"\xff\xfe\n", b"7\n"])
+@pytest.mark.parametrize(
+    "line",
+    [b"no json at all\n", b"[" * 100_000 + b"\n", b'{"type":"ADDED"}\n', b"\xff\xfe\n", b"7\n"],
+    ids=["no JSON", "too deep", "no object", "no UTF-8", "a number"],
+)
 def test_a_line_that_makes_no_sense_lists_again(opened: KubernetesCluster, server: ApiServer, line: bytes) -> None:
     server.answer("WATCH pods", Reply(stream=(line, END)))
     server.end_watches()

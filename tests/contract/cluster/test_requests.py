@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from kdeploy import __version__
+from kdeploy.cluster import transport
+from kdeploy.cluster.client import KubernetesCluster
+from kdeploy.errors import ClusterError, PatchConflictError, UnreachableError
+from kdeploy.model import Kind, Reason, Target
+from tests.contract.api_server import ApiServer, Reply, eventually, failed
+
+TEST_UID = {"op": "test", "path": "/metadata/uid", "value": "uid-deployments-web"}
+SET_IMAGE = {"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "web:2"}
+MARK = {"op": "add", "path": "/metadata/annotations/kdeploy.dev~1verified", "value": "x"}
+
+
+def soon(seconds: float = 5.0) -> float:
+    return time.monotonic() + seconds
+
+
+@pytest.fixture
+def opened(cluster: KubernetesCluster, server: ApiServer, target: Target) -> KubernetesCluster:
+    cluster.open(target, soon())
+    eventually(lambda: server.watching() == 3)
+    return cluster
+
+
+def test_a_good_deploy_costs_eleven_requests(cluster: KubernetesCluster, server: ApiServer, target: Target) -> None:
+    cluster.preflight(target, soon())
+    assert cluster.requests == 0
+    cluster.open(target, soon())
+    cluster.patch([TEST_UID, SET_IMAGE], soon())
+    for phase in ("Pending", "Running"):
+        server.put("pods", {"metadata": {"name": "web-2-a", "labels": {"app": "web"}}, "phase": phase})
+        eventually(lambda phase=phase: phase in [pod.get("phase") for pod in cluster.snapshot().pods])
+    cluster.pod_proxy("web-2-a", 80, "http", "/health", {}, 2.0)
+    cluster.refresh(soon())
+    cluster.patch([TEST_UID, MARK], soon())
+    eventually(lambda: server.watching() == 3)
+    assert cluster.requests == 11
+    assert cluster.silence_probes == 0
+
+
+def test_a_patch_is_json_patch_by_our_own_field_manager(opened: KubernetesCluster, server: ApiServer) -> None:
+    patched = opened.patch([TEST_UID, SET_IMAGE], soon())
+    assert patched["spec"]["template"]["spec"]["containers"][0]["image"] == "web:2"
+    sent = server.of("PATCH deployments")[0]
+    assert sent.headers["content-type"] == "application/json-patch+json"
+    assert sent.headers["user-agent"] == f"kdeploy/{__version__}"
+    assert sent.query == {"fieldManager": "kdeploy"}
+    assert sent.body == [TEST_UID, SET_IMAGE]
+
+
+def test_no_snapshot_after_a_patch_is_older_than_the_patch(opened: KubernetesCluster, server: ApiServer) -> None:
+    server.mute_watches()
+    patched = opened.patch([SET_IMAGE], soon())
+    assert opened.snapshot().workload == patched
+
+
+def test_a_dry_run_changes_neither_the_cluster_nor_the_view(opened: KubernetesCluster, server: ApiServer) -> None:
+    before = opened.snapshot().workload
+    opened.patch([SET_IMAGE], soon(), dry_run=True)
+    assert server.of("PATCH deployments")[0].query == {"fieldManager": "kdeploy", "dryRun": "All"}
+    assert opened.snapshot().workload is before
+
+
+def test_a_failed_test_is_a_conflict(opened: KubernetesCluster) -> None:
+    with pytest.raises(PatchConflictError) as caught:
+        opened.patch([{**TEST_UID, "value": "another"}, SET_IMAGE], soon())
+    assert (caught.value.status, caught.value.reason) == (422, Reason.CONFLICT)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "message", "expected", "hint"),
+    [
+        (403, "Forbidden", "User cannot patch", Reason.FORBIDDEN, "grant: patch deployments (apps) in namespace shop"),
+        (403, "Forbidden", "exceeded quota: pods", Reason.QUOTA_EXCEEDED, "quota"),
+        (403, "Forbidden", 'admission webhook "x" denied the request: no', Reason.ADMISSION_DENIED, "policy"),
+        (400, "BadRequest", 'admission webhook "x" denied the request: no', Reason.ADMISSION_DENIED, "policy"),
+        (422, "Invalid", "ValidatingAdmissionPolicy 'p' denied request: no", Reason.ADMISSION_DENIED, "policy"),
+        (404, "NotFound", "not found", Reason.NOT_FOUND, "name"),
+    ],
+)
+def test_a_refused_patch_says_who_refuses_and_what_to_do(
+    opened: KubernetesCluster, server: ApiServer, status: int, reason: str, message: str, expected: Reason, hint: str
+) -> None:
+    server.answer("PATCH deployments", failed(status, reason, message))
+    with pytest.raises(ClusterError) as caught:
+        opened.patch([SET_IMAGE], soon())
+    assert (caught.value.reason, caught.value.status) == (expected, status)
+    assert hint in caught.value.hint
+    assert message in caught.value.message
+    assert not isinstance(caught.value, UnreachableError | PatchConflictError)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503, 504])
+def test_a_patch_is_never_sent_twice(opened: KubernetesCluster, server: ApiServer, status: int) -> None:
+    server.answer("PATCH deployments", failed(status, "X", "later", Retry_After="0"))
+    with pytest.raises(UnreachableError):
+        opened.patch([SET_IMAGE], soon())
+    assert len(server.of("PATCH deployments")) == 1
+
+
+def test_a_webhook_that_cannot_be_called_is_named_and_may_be_tried_later(
+    opened: KubernetesCluster, server: ApiServer
+) -> None:
+    server.answer("PATCH deployments", failed(500, "InternalError", 'failed calling webhook "x": refused'))
+    with pytest.raises(UnreachableError) as caught:
+        opened.patch([SET_IMAGE], soon())
+    assert caught.value.reason is Reason.ADMISSION_DENIED
+
+
+@pytest.mark.parametrize("how", ["stopped", "silent"])
+@pytest.mark.parametrize("asked", ["patch", "refresh", "preflight"])
+def test_a_dead_server_keeps_nobody_beyond_the_time_allowed(
+    opened: KubernetesCluster, server: ApiServer, target: Target, how: str, asked: str
+) -> None:
+    if how == "stopped":
+        server.stop()
+    else:
+        for name in ("PATCH deployments", "GET deployments", "LIST pods", "LIST replicasets"):
+            server.always(name, Reply(hang=True))
+    began = time.monotonic()
+    with pytest.raises(UnreachableError) as caught:
+        {
+            "patch": lambda until: opened.patch([SET_IMAGE], until),
+            "refresh": opened.refresh,
+            "preflight": lambda until: opened.preflight(target, until),
+        }[asked](began + 0.2)
+    assert time.monotonic() - began < 0.7
+    assert caught.value.hint
+
+
+def test_a_read_is_repeated_as_the_server_asks(opened: KubernetesCluster, server: ApiServer) -> None:
+    server.answer("LIST pods", failed(429, "TooManyRequests", "busy", Retry_After="0"), failed(503, "X", "starting"))
+    assert len(opened.refresh(soon()).pods) == 2
+    assert len(server.of("LIST pods")) == 4
+
+
+def test_a_read_does_not_wait_longer_than_it_may(opened: KubernetesCluster, server: ApiServer) -> None:
+    server.always("LIST pods", failed(429, "TooManyRequests", "busy", Retry_After="60"))
+    began = time.monotonic()
+    with pytest.raises(UnreachableError):
+        opened.refresh(began + 0.5)
+    assert time.monotonic() - began < 0.7
+
+
+def test_a_refresh_shows_what_the_streams_have_not_brought(opened: KubernetesCluster, server: ApiServer) -> None:
+    server.mute_watches()
+    server.put("pods", {"metadata": {"name": "web-1-a", "labels": {"app": "web"}}, "phase": "Running"})
+    server.put("pods", {"metadata": {"name": "web-1-c", "labels": {"app": "web"}}})
+    server.remove("pods", "web-1-b")
+    snapshot = opened.refresh(soon())
+    assert {pod["metadata"]["name"]: pod.get("phase") for pod in snapshot.pods} == {
+        "web-1-a": "Running",
+        "web-1-c": None,
+    }
+    assert opened.snapshot().pods == snapshot.pods
+
+
+def test_a_refresh_of_a_deleted_workload_has_none(opened: KubernetesCluster, server: ApiServer) -> None:
+    server.mute_watches()
+    server.remove("deployments", "web")
+    assert opened.refresh(soon()).workload is None
+
+
+def test_preflight_shows_all_three_and_asks_whether_it_may_patch(
+    cluster: KubernetesCluster, server: ApiServer, target: Target
+) -> None:
+    snapshot = cluster.preflight(target, soon())
+    assert snapshot.workload is not None
+    assert (len(snapshot.revisions), len(snapshot.pods)) == (1, 2)
+    attributes = server.of("POST selfsubjectaccessreviews")[0].body["spec"]["resourceAttributes"]
+    assert attributes == {
+        "namespace": "shop",
+        "verb": "patch",
+        "group": "apps",
+        "resource": "deployments",
+        "name": "web",
+    }
+
+
+def test_preflight_without_permission_to_patch_is_refused(
+    cluster: KubernetesCluster, server: ApiServer, target: Target
+) -> None:
+    server.allowed = False
+    with pytest.raises(ClusterError) as caught:
+        cluster.preflight(target, soon())
+    assert caught.value.reason is Reason.FORBIDDEN
+    assert caught.value.hint == "grant: patch deployments (apps) in namespace shop"
+
+
+def test_preflight_goes_on_where_it_may_not_ask(cluster: KubernetesCluster, server: ApiServer, target: Target) -> None:
+    server.answer("POST selfsubjectaccessreviews", failed(403, "Forbidden", "no"))
+    assert cluster.preflight(target, soon()).workload is not None
+
+
+@pytest.mark.parametrize("asked", ["preflight", "open"])
+def test_a_missing_workload_comes_with_the_command_that_would_create_it(
+    cluster: KubernetesCluster, server: ApiServer, asked: str
+) -> None:
+    with pytest.raises(ClusterError) as caught:
+        getattr(cluster, asked)(Target(kind=Kind.DEPLOYMENT, name="wob", namespace="shop"), soon())
+    assert caught.value.reason is Reason.NOT_FOUND
+    assert "kubectl create deployment wob --image=IMAGE -n shop" in caught.value.hint
+
+
+def test_a_missing_namespace_is_said(cluster: KubernetesCluster, server: ApiServer) -> None:
+    with pytest.raises(ClusterError, match="no namespace 'shap'") as caught:
+        cluster.preflight(Target(kind=Kind.STATEFULSET, name="db", namespace="shap"), soon())
+    assert "kubectl create namespace shap" in caught.value.hint
+
+
+def test_the_revisions_of_a_stateful_set_are_controller_revisions(
+    cluster: KubernetesCluster, server: ApiServer
+) -> None:
+    spec = {"selector": {"matchExpressions": [{"key": "app", "operator": "In", "values": ["db"]}]}}
+    server.put("statefulsets", {"metadata": {"name": "db"}, "spec": spec})
+    server.put("controllerrevisions", {"metadata": {"name": "db-1"}})
+    snapshot = cluster.open(Target(kind=Kind.STATEFULSET, name="db", namespace="shop"), soon())
+    assert [one["kind"] for one in snapshot.revisions] == ["ControllerRevision"]
+    assert server.of("LIST controllerrevisions")[0].query == {"labelSelector": "app in (db)"}
+    cluster.patch_revision("db-1", [{"op": "add", "path": "/metadata/annotations", "value": {}}], soon())
+    assert server.of("PATCH controllerrevisions")[0].path.startswith(
+        "/apis/apps/v1/namespaces/shop/controllerrevisions/db-1?"
+    )
+
+
+def test_a_pod_is_deleted_only_with_that_uid(opened: KubernetesCluster, server: ApiServer) -> None:
+    opened.delete_pod("web-1-a", "another", soon())
+    opened.delete_pod("gone", "any", soon())
+    assert len(server.of("LIST pods")) == 1
+    assert len(opened.refresh(soon()).pods) == 2
+    opened.delete_pod("web-1-a", "uid-pods-web-1-a", soon())
+    assert len(opened.refresh(soon()).pods) == 1
+
+
+def test_a_pod_that_may_not_be_deleted_is_an_error(opened: KubernetesCluster, server: ApiServer) -> None:
+    server.answer("DELETE pods", failed(403, "Forbidden", "no"))
+    with pytest.raises(ClusterError) as caught:
+        opened.delete_pod("web-1-a", "uid-pods-web-1-a", soon())
+    assert caught.value.hint == "grant: delete pods in namespace shop"
+
+
+def test_events_are_read_for_three_pods_oldest_first(opened: KubernetesCluster, server: ApiServer) -> None:
+    server.put("events", {"metadata": {"name": "late"}, "lastTimestamp": "2026-01-01T00:00:02Z"})
+    server.put("events", {"metadata": {"name": "early"}, "lastTimestamp": "2026-01-01T00:00:01Z"})
+    events = opened.pod_events(["a", "b", "c", "d"], soon())
+    assert [event["metadata"]["name"] for event in events] == ["early"] * 3 + ["late"] * 3
+    asked = [one.query["fieldSelector"] for one in server.of("LIST events")]
+    assert sorted(asked) == [f"involvedObject.kind=Pod,involvedObject.name={name}" for name in "abc"]
+
+
+def test_events_and_logs_that_may_not_be_read_are_empty(opened: KubernetesCluster, server: ApiServer) -> None:
+    server.answer("LIST events", failed(403, "Forbidden", "no"))
+    server.answer("GET pods", failed(400, "BadRequest", "previous terminated container not found"))
+    assert opened.pod_events(["web-1-a"], soon()) == ()
+    assert opened.log_tail("web-1-a", "web", previous=True, lines=5, until=soon()) == ""
+
+
+def test_the_last_lines_of_a_log_are_asked_for_within_bounds(opened: KubernetesCluster, server: ApiServer) -> None:
+    assert opened.log_tail("web-1-a", "web", previous=True, lines=5, until=soon()) == "one\ntwo\n"
+    asked = server.of("GET pods")[0].query
+    assert asked == {"container": "web", "tailLines": "5", "limitBytes": "65536", "previous": "true"}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(body="<html>log in</html>"),
+        Reply(status=302, headers={"Location": "https://login/"}, body=""),
+        Reply(body=[]),
+    ],
+    ids=["a page", "a redirect", "a list"],
+)
+def test_what_is_no_api_server_is_said_to_be_none(
+    cluster: KubernetesCluster, server: ApiServer, target: Target, reply: Reply
+) -> None:
+    server.answer("GET deployments", reply)
+    with pytest.raises(ClusterError, match="does not look like a Kubernetes API server"):
+        cluster.preflight(target, soon())
+
+
+def test_an_answer_without_end_is_cut_off(
+    cluster: KubernetesCluster, server: ApiServer, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "MAX_BODY", 1000)
+    server.answer("GET deployments", Reply(body="x" * 5000))
+    with pytest.raises(ClusterError, match="larger than"):
+        cluster.preflight(target, soon())
+
+
+def test_hostile_text_of_the_server_is_cleaned(opened: KubernetesCluster, server: ApiServer) -> None:
+    server.answer("PATCH deployments", failed(404, "NotFound", "gone\x1b[31m\n::error::x" + "y" * 5000))
+    with pytest.raises(ClusterError) as caught:
+        opened.patch([SET_IMAGE], soon())
+    assert "\x1b" not in caught.value.message
+    assert "\n" not in caught.value.message
+    assert len(caught.value.message) < 500
+
+
+def test_a_request_without_time_is_not_sent(opened: KubernetesCluster, server: ApiServer) -> None:
+    sent: int = opened.requests
+    with pytest.raises(UnreachableError):
+        opened.patch([SET_IMAGE], soon(-1))
+    assert opened.requests == sent
+
+
+def test_the_url_and_the_upgrade_credentials_are_the_servers(connected: Any, server: ApiServer) -> None:
+    cluster = connected({"token": "s3cret"})
+    upgrade = cluster.credentials_for_upgrade()
+    assert cluster.url == upgrade.server == server.url
+    assert upgrade.headers == (("Authorization", "Bearer s3cret"),)
+    assert "s3cret" not in repr(upgrade)
