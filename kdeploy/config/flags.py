@@ -17,6 +17,7 @@ class Flags:
     kubeconfig: str | None = None
     commit: str | None = None
     image: str | None = None
+    push_image: str | None = None
     container: tuple[str, ...] = ()
     build_context: str | None = None
     dockerfile: str | None = None

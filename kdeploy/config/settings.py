@@ -24,9 +24,13 @@ from kdeploy.text import one_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BuildSettings:
-    """How to build. `context` and `dockerfile` are paths from the current folder; `builder`: "" chooses by itself."""
+class BuildOptions:
+    """How to build. `context` and `dockerfile` are paths from the current folder; `builder`: "" chooses by itself.
 
+    `push_repository`: None where the image is pushed to the name that the cluster pulls.
+    """
+
+    push_repository: str | None = None
     context: str = "."
     dockerfile: str = "Dockerfile"
     target: str = ""
@@ -52,7 +56,7 @@ class Settings:
     kubeconfig: str | None = None
     containers: tuple[str, ...] = ()
     image: Reference | None = None
-    build: BuildSettings = BuildSettings()
+    build: BuildOptions = BuildOptions()
     commit: str | None = None
     tag: str | None = None
     checks: tuple[HttpCheck, ...] = ()
@@ -80,7 +84,7 @@ def resolve(config: Config | None, flags: Flags) -> Settings:
         context=flags.context or blocks.first("context"),
         kubeconfig=flags.kubeconfig,
         containers=flags.container or tuple(blocks.first("containers") or ()),
-        image=_image(blocks, flags),
+        image=_image(blocks, "image", flags.image),
         build=_build(blocks, flags),
         commit=flags.commit,
         tag=check_tag(flags.tag) if flags.tag else None,
@@ -117,10 +121,10 @@ def _workload(blocks: Blocks, flags: Flags) -> Workload:
         raise blocks.config.error(path, error.message, error.hint) from None
 
 
-def _image(blocks: Blocks, flags: Flags) -> Reference | None:
-    if flags.image:
-        return parse(flags.image, what="--image")
-    path, text = blocks.found("image")
+def _image(blocks: Blocks, key: str, flag: str | None) -> Reference | None:
+    if flag:
+        return parse(flag, what=f"--{key.replace('_', '-')}")
+    path, text = blocks.found(key)
     if blocks.config is None or text is None:
         return None
     try:
@@ -129,12 +133,14 @@ def _image(blocks: Blocks, flags: Flags) -> Reference | None:
         raise blocks.config.error(path, error.message, error.hint) from None
 
 
-def _build(blocks: Blocks, flags: Flags) -> BuildSettings:
+def _build(blocks: Blocks, flags: Flags) -> BuildOptions:
     """The `build` blocks together, key by key, below the flags. Paths of the file start from the file's folder."""
     builds = [block.build for _, block in blocks.layers if getattr(block, "build", None)]
     given = {key: _first(builds, key) for key in Build.__struct_fields__}
+    pushed = _image(blocks, "push_image", flags.push_image)
     context = flags.build_context or _join(blocks.config.folder if blocks.config else ".", given["context"] or ".")
-    return BuildSettings(
+    return BuildOptions(
+        push_repository=pushed.repository if pushed else None,
         context=context,
         dockerfile=flags.dockerfile or _join(context, given["dockerfile"] or "Dockerfile"),
         target=given["target"] or "",

@@ -115,6 +115,7 @@ class ServiceOverride(Policy, frozen=True):
     target: Annotated[Text | None, _doc("The workload as `KIND/NAME`, e.g. `deployment/web`")] = None
     namespace: Annotated[Text | None, _doc("Default: the kubeconfig context's")] = None
     image: Annotated[Text | None, _doc("A repository to build into; with a tag or digest nothing is built")] = None
+    push_image: Annotated[Text | None, _doc("The repository to push to, where it is reached by another name")] = None
     build: Annotated[Build | None, _doc("How to build the image")] = None
     verify: Annotated[list[Check] | None, _doc("Health checks; all must pass")] = None
 

@@ -1,0 +1,21 @@
+"""The entry point of `kdeploy` and `python -m kdeploy`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Runs the command line; answers a lone --version before anything costly is imported."""
+    if sys.argv[1:] == ["--version"]:
+        from kdeploy import __version__
+
+        sys.stdout.write(f"kdeploy {__version__}\n")
+        return
+    from kdeploy.cli.app import run
+
+    run(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""The work of `kdeploy build`."""
+
+from __future__ import annotations
+
+from kdeploy.build import open_builder
+from kdeploy.cli.run import Result, Session, reported
+from kdeploy.cli.wiring import image_repository, load_settings, plan_build
+from kdeploy.errors import ConfigError
+from kdeploy.events import BuildOutput, ImageReady, Phase, PhaseEnded, PhaseStarted
+from kdeploy.model import Image, Outcome, Reason
+from kdeploy.report.value import Report, Timings
+
+
+def build_only(session: Session) -> Result:
+    """Builds and pushes; the result's text is the reference with digest, its report has the timings."""
+    settings = load_settings(session)
+    repository = image_repository(settings)
+    if not settings.builds:
+        raise ConfigError(
+            f"there is nothing to build: {settings.image} names a finished image",
+            hint="give --image without tag and digest",
+        )
+    request = plan_build(session, settings, repository)
+    builder = open_builder(settings.build.builder, session.env, hide=session.redactor)
+    started = session.clock.now()
+    session.emit(PhaseStarted(phase=Phase.BUILD, detail=f"{repository}:{request.tag} with {builder.title}"))
+    try:
+        image = builder.build_and_push(
+            request, lambda line: session.emit(BuildOutput(line=line)), settings.limits.build_timeout
+        )
+    finally:
+        seconds = session.clock.now() - started
+        session.emit(PhaseEnded(phase=Phase.BUILD, seconds=seconds))
+    session.emit(ImageReady(image=image))
+    return reported(_report(image, request.commit, seconds), text=f"{image.reference}\n")
+
+
+def _report(image: Image, commit: str, seconds: float) -> Report:
+    return Report(
+        outcome=Outcome.BUILT,
+        exit_code=Outcome.BUILT.exit_code,
+        reason=Reason.COMPLETE,
+        message=image.reference,
+        commit=commit,
+        timings=Timings(build=seconds, total=seconds),
+    )

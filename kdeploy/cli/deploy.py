@@ -1,0 +1,43 @@
+"""`kdeploy deploy`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kdeploy.cli.command import BUILD, OUTPUT, WHERE, command
+
+if TYPE_CHECKING:
+    from kdeploy.cli.run import Result, Session
+
+
+@command(
+    "target",
+    *WHERE,
+    *BUILD,
+    "container",
+    "timeout",
+    "build_timeout",
+    "rollback_timeout",
+    "crash_budget",
+    "verify_http",
+    "rollback",
+    "on_interrupt",
+    "force",
+    "dry_run",
+    *OUTPUT,
+)
+def deploy(session: Session) -> Result:
+    """Build, push, roll out, verify, or roll back.
+
+    The workload ends on the new version, verified, or on the last verified one; the exit code says which.
+
+    TARGET may be left out where kdeploy.yaml has one service.
+    """
+    from kdeploy.cli.run import reported
+    from kdeploy.cli.wiring import edges, load_settings, on_cluster, plan_deploy
+    from kdeploy.deploy import deploy as tell
+
+    settings = load_settings(session)
+    plan = plan_deploy(session, settings)
+    with on_cluster(session, settings) as there:
+        return reported(tell(plan.request(there.target), edges(session, settings, there, plan.builder)))

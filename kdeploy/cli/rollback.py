@@ -1,0 +1,26 @@
+"""`kdeploy rollback`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kdeploy.cli.command import OUTPUT, WAIT, WHERE, command
+
+if TYPE_CHECKING:
+    from kdeploy.cli.run import Result, Session
+
+
+@command("target", *WHERE, "container", "to", *WAIT, "verify_http", "on_interrupt", *OUTPUT)
+def rollback(session: Session) -> Result:
+    """Restore a verified revision.
+
+    Then wait for it and verify it. Exit 0: restored. 4: refused, nothing changed. 11: the rollback failed.
+    """
+    from kdeploy.cli.run import reported
+    from kdeploy.cli.wiring import edges, load_settings, on_cluster, plan_rollback
+    from kdeploy.story.by_hand import rollback as tell
+
+    settings = load_settings(session)
+    with on_cluster(session, settings) as there:
+        request = plan_rollback(session, settings, there.target)
+        return reported(tell(request, edges(session, settings, there)))

@@ -1,0 +1,222 @@
+"""Runs a command and exits: the only place that does.
+
+Every way a command may end comes together here: a result, an expected error, a signal, a bug. Each becomes a report, an
+exit code and, as -o, --report and --trace ask, output.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, NoReturn, TextIO, cast
+
+from kdeploy.clock import SystemClock
+from kdeploy.config.flags import Flags
+from kdeploy.errors import ConfigError, InterruptedBySignalError, KdeployError
+from kdeploy.events import BuildOutput, Event
+from kdeploy.model import Obj, Outcome, Reason
+from kdeploy.ports import Clock
+from kdeploy.report.encode import dumps
+from kdeploy.report.redact import Redactor
+from kdeploy.report.renderer import Renderer, renderer, wants_live
+from kdeploy.report.sinks import PlainSink, shows_at, write_report
+from kdeploy.report.value import Report, Timings
+from kdeploy.signals import Signals
+from kdeploy.text import one_line
+
+BUGS = "https://github.com/kdeploy/kdeploy/issues"
+TAIL = 20
+"""Lines of the builder's output that are shown again where a failed build's were not to be seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What a command is given: what was asked, and the few things that it may touch."""
+
+    flags: Flags
+    env: Mapping[str, str]
+    clock: Clock
+    redactor: Redactor
+    signals: Signals
+    shown: Renderer
+    output: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
+
+    def emit(self, event: Event) -> None:
+        """Shows an event."""
+        if isinstance(event, BuildOutput):
+            self.output.append(event.line)
+        self.shown.emit(event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How a command ended. A `report` is shown and written by the renderers. `text` goes to stdout with -o human,
+    `document` with -o json and jsonl, where there is no report.
+    """
+
+    exit_code: int
+    report: Report | None = None
+    text: str = ""
+    document: Obj | None = None
+
+
+Body = Callable[[Session], Result]
+
+
+def reported(report: Report, text: str = "") -> Result:
+    """The result of a command that ends with a report."""
+    return Result(exit_code=report.exit_code, report=report, text=text)
+
+
+def run_command(flags: Flags, body: Body) -> NoReturn:
+    """Runs `body` and exits with its code."""
+    code = execute(flags, body, env=os.environ, out=sys.stdout, err=sys.stderr)
+    _silence_broken_pipes()
+    raise SystemExit(code)
+
+
+def execute(flags: Flags, body: Body, *, env: Mapping[str, str], out: TextIO, err: TextIO) -> int:
+    """Runs `body`, shows how it ended, and returns the exit code."""
+    clock, redactor = SystemClock(), Redactor()
+    live = wants_live(tty=err.isatty(), env=env)
+    with Signals() as signals:
+        shown, unwritable = _open(flags, out, err, clock, redactor, live=live, env=env)
+        session = Session(flags=flags, env=env, clock=clock, redactor=redactor, signals=signals, shown=shown)
+        with shown:
+            result = _end(session, body, unwritable, err)
+            signals.finish()
+            if result.report is not None:
+                _finish(session, result.report, None if unwritable else flags.report)
+                if result.report.outcome is Outcome.BUILD_FAILED and (live or flags.quiet):
+                    _show_tail(session, err)
+        _print(session, result, out)
+    return result.exit_code
+
+
+def _open(
+    flags: Flags, out: TextIO, err: TextIO, clock: Clock, redactor: Redactor, *, live: bool, env: Mapping[str, str]
+) -> tuple[Renderer, ConfigError | None]:
+    """The renderer, and what is wrong with --report or --trace: found before anything is done, shown like any error."""
+    output = cast("Literal['human', 'json', 'jsonl']", flags.output)
+    verbosity = flags.verbose - flags.quiet
+    token = os.urandom(16).hex() if env.get("GITHUB_ACTIONS") == "true" else None
+
+    def open_with(trace: Path | None) -> Renderer:
+        return renderer(
+            output, out=out, err=err, clock=clock, redactor=redactor, live=live, verbosity=verbosity, token=token,
+            trace=trace,
+        )  # fmt: skip
+
+    unwritable = _check_folder("--report", flags.report) or _check_folder("--trace", flags.trace)
+    if unwritable:
+        return open_with(None), unwritable
+    try:
+        return open_with(Path(flags.trace) if flags.trace else None), None
+    except OSError as error:
+        return open_with(None), _unwritable("--trace", flags.trace or "", error.strerror or "")
+
+
+def _check_folder(flag: str, file: str | None) -> ConfigError | None:
+    if not file:
+        return None
+    if Path(file).is_dir():
+        return _unwritable(flag, file, "it is a folder")
+    folder = Path(file).parent
+    if not folder.is_dir():
+        return _unwritable(flag, file, "its folder does not exist")
+    return None if os.access(folder, os.W_OK | os.X_OK) else _unwritable(flag, file, "its folder is not writable")
+
+
+def _unwritable(flag: str, file: str, problem: str) -> ConfigError:
+    return ConfigError(
+        f"{flag} {one_line(file, 120)} cannot be written: {problem}", hint="make the folder, or name another file"
+    )
+
+
+def _end(session: Session, body: Body, unwritable: ConfigError | None, err: TextIO) -> Result:
+    """The result of `body`, whatever comes out of it."""
+    started = session.clock.now()
+    try:
+        if unwritable:
+            raise unwritable
+        return _with_signal(body(session), session.signals)
+    except KdeployError as error:
+        report = _failure(error)
+    except KeyboardInterrupt:
+        report = _failure(InterruptedBySignalError(2))
+    except Exception as error:  # a bug: it must end in a report and an exit code like everything else
+        session.shown.close()
+        if session.flags.verbose:
+            err.write(session.redactor("".join(traceback.format_exception(error))))
+        report = _bug(error)
+    return reported(replace(report, timings=Timings(total=session.clock.now() - started)))
+
+
+def _with_signal(result: Result, signals: Signals) -> Result:
+    """An interrupted run ends with the code of its signal: 143 for SIGTERM."""
+    report = result.report
+    if report is None or report.outcome is not Outcome.INTERRUPTED or signals.received is None:
+        return result
+    return reported(report.with_exit_code(128 + signals.received))
+
+
+def _failure(error: KdeployError) -> Report:
+    code = 128 + error.signal if isinstance(error, InterruptedBySignalError) else error.outcome.exit_code
+    return Report(outcome=error.outcome, exit_code=code, reason=error.reason, message=error.message, hint=error.hint)
+
+
+def _bug(error: Exception) -> Report:
+    return Report(
+        outcome=Outcome.INTERNAL,
+        exit_code=Outcome.INTERNAL.exit_code,
+        reason=Reason.INTERNAL,
+        message=one_line(f"this is a bug in kdeploy: {type(error).__name__}: {error}"),
+        hint=f"look at the workload, run again with -v, and report what it shows at {BUGS}",
+    )
+
+
+def _finish(session: Session, report: Report, file: str | None) -> None:
+    """Writes --report before the summary, so that its failure can still be told. It changes no exit code."""
+    if file:
+        try:
+            write_report(Path(file), report, session.redactor)
+        except OSError as error:
+            problem = f"the report could not be written to {one_line(file, 120)}: {error.strerror}"
+            report = replace(report, warnings=(*report.warnings, problem))
+    session.shown.finish(report)
+
+
+def _show_tail(session: Session, err: TextIO) -> None:
+    """The end of a failed build's output, where it was not shown as it came."""
+    sink = PlainSink(err, clock=session.clock, redact=session.redactor, shows=shows_at(0))
+    for line in session.output:
+        sink.emit(BuildOutput(line=line))
+    sink.close()
+
+
+def _print(session: Session, result: Result, out: TextIO) -> None:
+    """The result on stdout, where the renderers have not put it there already. A closed pipe changes nothing."""
+    text = ""
+    if session.flags.output == "human":
+        text = result.text
+    elif result.document is not None:
+        text = dumps(result.document, indent=2 if session.flags.output == "json" else None) + "\n"
+    try:
+        out.write(session.redactor(text))
+        out.flush()
+    except BrokenPipeError:
+        return
+
+
+def _silence_broken_pipes() -> None:
+    """Where a reader has gone away, the flush at the interpreter's end would fail and change the exit code to 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (BrokenPipeError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,0 +1,184 @@
+"""From settings to the edges of the story: the adapters are chosen and joined here, and nowhere else."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdeploy.build import inspect_source, open_builder, open_history, open_registry, request_build
+from kdeploy.cli.run import Session
+from kdeploy.cluster.client import KubernetesCluster
+from kdeploy.cluster.connect import connect
+from kdeploy.cluster.kubeconfig import choose_context, default_namespace
+from kdeploy.config.file import find_config
+from kdeploy.config.settings import Settings, resolve
+from kdeploy.errors import ConfigError
+from kdeploy.events import Noted
+from kdeploy.model import Target
+from kdeploy.ports import Builder, BuildRequest
+from kdeploy.provenance import Provenance, new_deploy_id, provenance
+from kdeploy.secret import Secret
+from kdeploy.story.request import DeployRequest, RollbackRequest
+from kdeploy.story.run import Edges
+from kdeploy.verify.http import HttpProber
+from kdeploy.verify.portforward import ApiEndpoint, PortForwarder
+
+
+def load_settings(session: Session) -> Settings:
+    """Reads kdeploy.yaml, if there is one, and decides every setting. Raises ConfigError."""
+    settings = resolve(find_config(session.flags.config, Path()), session.flags)
+    for check in settings.checks:
+        for value in check.headers.values():
+            session.redactor.add(Secret(value))
+    return settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class There:
+    """The cluster that the settings mean, and the target in it."""
+
+    cluster: KubernetesCluster
+    target: Target
+    prober: HttpProber
+
+
+@contextmanager
+def on_cluster(session: Session, settings: Settings) -> Iterator[There]:
+    """Reads the credentials; asks nothing yet. Signals go to the cluster's inbox, once the story defers them."""
+    context = choose_context(kubeconfig=settings.kubeconfig, context=settings.context, environ=session.env)
+    cluster = connect(context, session.clock)
+    for _, value in cluster.credentials_for_upgrade().headers:
+        session.redactor.add(Secret(value.removeprefix("Bearer ")))
+    session.signals.post = cluster.post
+    target = settings.workload.within(default_namespace(settings.namespace, context))
+    prober = HttpProber(
+        clock=session.clock,
+        post=cluster.post,
+        pod_proxy=cluster.pod_proxy,
+        dial=PortForwarder(lambda: _endpoint(cluster), target.namespace),
+    )
+    try:
+        yield There(cluster=cluster, target=target, prober=prober)
+    finally:
+        prober.close()
+        cluster.close()
+
+
+def _endpoint(cluster: KubernetesCluster) -> ApiEndpoint:
+    upgrade = cluster.credentials_for_upgrade()
+    return ApiEndpoint(server=upgrade.server, tls=upgrade.tls, headers=lambda: list(upgrade.headers))
+
+
+def edges(session: Session, settings: Settings, there: There, builder: Builder | None = None) -> Edges:
+    """Everything that the story may touch."""
+    return Edges(
+        clock=session.clock,
+        cluster=there.cluster,
+        prober=there.prober,
+        registry=open_registry(session.env),
+        builder=builder,
+        history=open_history(settings.build.context, session.env),
+        interrupts=session.signals,
+        emit=session.emit,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployPlan:
+    """A deploy, decided but for the namespace. `build` and `builder` are None where nothing is built."""
+
+    settings: Settings
+    commit: str | None
+    deploy_id: str
+    origin: Provenance
+    build: BuildRequest | None = None
+    builder: Builder | None = None
+
+    def request(self, target: Target) -> DeployRequest:
+        """The story's request for `target`."""
+        settings = self.settings
+        assert settings.image is not None
+        return DeployRequest(
+            target=target,
+            containers=settings.containers,
+            build=self.build,
+            image=None if self.build else str(settings.image),
+            repository=settings.image.repository,
+            checks=settings.checks,
+            limits=settings.limits,
+            deploy_id=self.deploy_id,
+            commit=self.commit,
+            actor=self.origin.actor,
+            run_url=self.origin.run_url,
+            run=self.origin.run,
+            rollback=settings.rollback,
+            on_interrupt=settings.on_interrupt,
+            force=settings.force,
+            dry_run=settings.dry_run,
+            url=settings.url,
+        )
+
+
+def plan_deploy(session: Session, settings: Settings) -> DeployPlan:
+    """What is to be built and deployed, by whom. Asks git and the file system, no network. Raises ConfigError."""
+    repository = image_repository(settings)
+    origin, deploy_id = origin_of(session), deploy_id_of(session)
+    if not settings.builds:
+        return DeployPlan(settings=settings, commit=settings.commit, deploy_id=deploy_id, origin=origin)
+    request = plan_build(session, settings, repository)
+    builder = open_builder(settings.build.builder, session.env, hide=session.redactor)
+    return DeployPlan(
+        settings=settings, commit=request.commit, deploy_id=deploy_id, origin=origin, build=request, builder=builder
+    )
+
+
+def plan_build(session: Session, settings: Settings, repository: str) -> BuildRequest:
+    """The build request for the checkout; says how its commit was chosen where that is not plain."""
+    source = inspect_source(settings.build, settings.commit, session.env)
+    for note in source.notes:
+        session.emit(Noted(message=note))
+    return request_build(settings.build, source, session.env, repository=repository, tag=settings.tag)
+
+
+def plan_rollback(session: Session, settings: Settings, target: Target) -> RollbackRequest:
+    """The story's request for a rollback by hand."""
+    return RollbackRequest(
+        target=target,
+        containers=settings.containers,
+        to=session.flags.to,
+        checks=settings.checks,
+        limits=settings.limits,
+        deploy_id=deploy_id_of(session),
+    )
+
+
+def image_repository(settings: Settings) -> str:
+    """The repository of the image. Raises ConfigError where no image is named."""
+    if settings.image is None:
+        raise ConfigError(
+            f"no image is named for {settings.workload}",
+            hint="give --image REPOSITORY, or image: in kdeploy.yaml",
+        )
+    return settings.image.repository
+
+
+def origin_of(session: Session) -> Provenance:
+    """Who runs this, and where."""
+    return provenance(session.env, _user(), socket.gethostname())
+
+
+def deploy_id_of(session: Session) -> str:
+    """A new id."""
+    return new_deploy_id(session.clock.wall(), os.urandom(4))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user often has no name
+        return str(os.getuid())
