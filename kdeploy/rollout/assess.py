@@ -79,7 +79,7 @@ def assess(snapshot: Snapshot, expected: Expected) -> Verdict:
         verdict = rule(view, expected)
         if verdict is not None:
             return replace(verdict, pods=view.counts)
-    message = f"{view.counts.desired} of {view.counts.desired} pods run the new revision and are available"
+    message = f"{view.counts.desired} of {view.counts.desired} pods are updated and available"
     if view.counts.desired == 0:
         return Verdict(
             state=State.COMPLETE, reason=Reason.NOTHING_TO_VERIFY, message="it is scaled to 0", pods=view.counts
@@ -220,7 +220,7 @@ def _count_deployment(view: _View) -> str | None:
         return f"{updated} of {desired} new pods created"
     total, available = int(status.get("replicas") or 0), int(status.get("availableReplicas") or 0)
     if total > updated:
-        return f"{total - updated} old pods still to end"
+        return _old_pods(total - updated)
     if available < updated:
         return f"{available} of {updated} new pods available"
     return None
@@ -262,7 +262,7 @@ def _pods_agree(view: _View, _: Expected) -> Verdict | None:
     if view.counts.ready < view.counts.desired:
         return _progressing(f"{view.counts.ready} of {view.counts.desired} new pods ready")
     if view.old:
-        return _progressing(f"{len(view.old)} old pods still to end")
+        return _progressing(_old_pods(len(view.old)))
     return None
 
 
@@ -281,6 +281,10 @@ def _right_image(view: _View, expected: Expected) -> Verdict | None:
                     culprits=(culprit,),
                 )
     return None
+
+
+def _old_pods(count: int) -> str:
+    return f"{count} old pod{'' if count == 1 else 's'} still to end"
 
 
 def _progressing(message: str, culprits: tuple[Culprit, ...] = ()) -> Verdict:
