@@ -36,12 +36,13 @@ class PhaseStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseEnded:
-    """A step is over, after `seconds`; `detail` says with what."""
+    """A step is over, after `seconds`; `detail` says with what. `failed`: an error ended it, there is no verdict."""
 
     type: ClassVar[str] = "phase-ended"
     phase: Phase
     seconds: float
     detail: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

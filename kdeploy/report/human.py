@@ -76,7 +76,8 @@ def check_line(result: CheckResult, marks: Marks = UNICODE) -> str:
 
 def _phase_ended(event: PhaseEnded, view: View, marks: Marks) -> str:
     phase = view.find(event.phase)
-    mark = marks.bad if phase is not None and phase.failed else marks.good
+    failed = event.failed or (phase is not None and phase.failed)
+    mark = marks.bad if failed else marks.good
     return _joined(mark, f"{event.phase.value} {duration(event.seconds)}", event.detail)
 
 

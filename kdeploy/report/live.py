@@ -127,7 +127,8 @@ class LiveSink:
         rows = [Text(self._redact(text), style, no_wrap=True) for text, style in region(self._view, self._clock.now())]
         for row in rows:
             row.truncate(width, overflow="ellipsis")
-        return Group(*rows)
+        # The cursor rests on an empty row: an echoed ^C would else wrap, and the erasing be off by one.
+        return Group(*rows, Text()) if rows else Group()
 
     def _print(self, lines: list[str]) -> None:
         from rich.text import Text

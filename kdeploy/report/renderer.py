@@ -40,6 +40,11 @@ class Renderer:
         self._lost: list[str] = []
         self._lock = Lock()
 
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """What could not be written, a sentence each; for whoever writes the report file."""
+        return tuple(self._lost)
+
     def emit(self, event: Event) -> None:
         """Shows one event. Never raises for a sink's failure."""
         with self._lock:

@@ -87,11 +87,10 @@ def _now(report: Report) -> str:
 
 
 def _now_interrupted(report: Report, entry: TargetReport | None) -> str:
-    if entry is None or (report.timings.rollout is None and report.timings.detect is None):
-        return _UNTOUCHED
-    if entry.rolled_back_to:
+    if entry is not None and entry.rolled_back_to:
         return f"{short(entry.rolled_back_to)} was put back; nobody waited for its rollout"
-    return "the new version was left rolling"
+    is_patched = report.timings.detect is not None
+    return "the new version was left rolling" if is_patched else _UNTOUCHED
 
 
 def _evidence(report: Report, marks: Marks, token: str | None) -> list[str]:

@@ -64,7 +64,9 @@ class View:
                 begun = PhaseView(phase=event.phase, since=now, detail=event.detail)
                 return replace(view, phases=(*view.phases, begun), pods=PodCounts(), message="", output=())
             case PhaseEnded():
-                return replace(view._with(event.phase, seconds=event.seconds), message="", output=())
+                return replace(
+                    view._with(event.phase, seconds=event.seconds, failed=event.failed), message="", output=()
+                )
             case BuildOutput():
                 return replace(view, output=(*view.output, event.line)[-OUTPUT_LINES:])
             case Progressed():

@@ -77,6 +77,11 @@ def test_a_step_in_which_a_check_failed_ends_with_the_mark_of_failure() -> None:
     assert told(events) == "▸ verify\n  ✗ check health: 3 of 20 samples failed: HTTP 500\n✗ verify 2.0s"
 
 
+def test_a_step_that_an_error_ended_is_marked_as_failed() -> None:
+    events: list[Event] = [PhaseStarted(phase=Phase.BUILD), PhaseEnded(phase=Phase.BUILD, seconds=2.0, failed=True)]
+    assert told(events) == "▸ build\n✗ build 2.0s"
+
+
 def test_progress_is_told_again_only_when_the_sentence_or_a_count_changed() -> None:
     first = Progressed(phase=Phase.ROLLOUT, message="waiting", pods=PodCounts(desired=2, new=1))
     other = Progressed(phase=Phase.ROLLOUT, message="waiting", pods=PodCounts(desired=2, new=2))

@@ -35,7 +35,7 @@ def test_a_rolled_back_deploy_reads_like_this(failed_report: Report) -> None:
         summary(failed_report)
         == """\
 ✗ rolled-back deployment/web in shop on prod: CrashLoop: container web of pod web-7d9-x2x1z exited with code 1, 4 times
-  now: the previous version runs again, verified: ghcr.io/acme/web:1111111@sha256:cdcdcdcdcdcd (revision 4)
+  now: the previous version runs again, verified: ghcr.io/acme/web:1111111@sha256:cdcdcdcdcdcd, revision 6
   build 12.4s, rollout 51.0s, rollback 2.0s, total 1m06s
   pod web-7d9-x2x1z, container web: CrashLoopBackOff, exit code 1, 3 restarts
     back-off 40s restarting failed container
@@ -92,11 +92,12 @@ def test_every_failure_says_second_what_production_is_in(outcome: Outcome, now: 
     assert now in state
 
 
-def test_an_interrupted_rollout_says_whether_the_restore_was_sent(failed_report: Report) -> None:
+def test_an_interrupted_rollout_says_whether_the_old_version_was_put_back(failed_report: Report) -> None:
     interrupted = replace(failed_report, outcome=Outcome.INTERRUPTED, timings=Timings(detect=3.0))
     left = replace(interrupted, deploys=(replace(interrupted.deploys[0], rolled_back_to=None),))
-    assert "the restore of revision 4 was sent" in summary(interrupted)
-    assert "the new version was left rolling" in summary(left)
+    assert "now: ghcr.io/acme/web:1111111@sha256:cdcdcdcdcdcd was put back" in summary(interrupted)
+    assert "now: the new version was left rolling" in summary(left)
+    assert "now: the workload was not touched" in summary(replace(left, timings=Timings(rollout=3.0)))
 
 
 def test_only_the_end_of_a_long_log_is_shown(failed_report: Report) -> None:
