@@ -16,6 +16,8 @@ DOCKER_HUB = "docker.io"
 _MAX_NAME = 255
 
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
+_SEPARATOR = re.compile(r"\.|_|__|-+")
+_SEPARATORS = re.compile(r"[._-]+")
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]{{1,5}})?")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -125,7 +127,11 @@ def same_repository(one: str, other: str) -> bool:
 
 def _derive_component(part: str) -> str:
     plain = re.sub(r"[^a-z0-9._-]+", "-", part.lower())
-    return re.sub(r"[._-]*(\.|__|_|-+)[._-]*", r"\1", plain).strip("._-")
+    return _SEPARATORS.sub(_one_separator, plain).strip("._-")
+
+
+def _one_separator(run: re.Match[str]) -> str:
+    return run[0] if _SEPARATOR.fullmatch(run[0]) else run[0][0]
 
 
 def _problem(name: str) -> str | None:

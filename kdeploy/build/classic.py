@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import docker
-import requests
-from docker.errors import DockerException
 
 from kdeploy.build.engine import Find, Hide, Log, pushed_name
 from kdeploy.build.failure import build_failure, last_lines, push_failure, timed_out
@@ -135,7 +133,7 @@ def _in_time(call: Callable[[], Iterable[Obj]], deadline: float) -> Iterator[Obj
                 if is_left.is_set():
                     return
                 messages.put(message)
-        except (DockerException, requests.RequestException, OSError, ValueError, TypeError, RuntimeError) as error:
+        except Exception as error:  # the SDK raises its own, those of requests and urllib3, and plain ones
             messages.put({"error": getattr(error, "explanation", None) or str(error)})
         finally:
             messages.put(None)

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kdeploy.build.dockerignore import is_ignored, parse_dockerignore
 from kdeploy.build.git import Git
 from kdeploy.errors import ConfigError
 from kdeploy.text import one_line
@@ -78,9 +79,6 @@ def _sent_to_builder(context: str, dockerfile: str | None, paths: Iterator[str])
     if own.exists() or not ignore.is_file():
         yield from paths
         return
-    from docker.utils.build import PatternMatcher
-
-    lines = (line.strip() for line in ignore.read_text("utf-8", "replace").splitlines())
-    matcher = PatternMatcher([line for line in lines if line and not line.startswith("#")])
+    rules = parse_dockerignore(ignore.read_text("utf-8", "replace"))
     always = {".dockerignore", os.path.relpath(dockerfile or Path(context, "Dockerfile"), context)}
-    yield from (path for path in paths if path in always or not matcher.matches(Path(path)))
+    yield from (path for path in paths if path in always or not is_ignored(path, rules))

@@ -12,7 +12,7 @@ from kdeploy.text import clean, one_line
 
 TAIL_LINES = 20
 
-_PUSHING = re.compile(r"failed to push|push access denied|pushing (?:layers|manifest)", re.IGNORECASE)
+_PUSHING = re.compile(r"failed to push|push access denied", re.IGNORECASE)
 _DENIED = re.compile(
     r"denied|unauthorized|no basic auth credentials|insufficient_scope|authentication required|authorization failed"
     r"|\b40[13]\b|failed to authorize|failed to fetch (?:anonymous|oauth) token",
@@ -25,6 +25,10 @@ _UNREACHABLE = re.compile(
 )
 _NO_ENGINE = re.compile(r"cannot connect to the docker daemon|failed to connect to the docker api", re.IGNORECASE)
 _ERROR = re.compile(r"(?:ERROR|error)[:=]\s*(.+)")
+_FAILED_STEP = re.compile(r" > (.+):")
+_WRAPPERS = re.compile(
+    r"(?:failed to solve(?: with frontend [\w.]+)?|rpc error: code = \w+ desc =|failed to create LLB definition):? "
+)
 
 
 def last_lines(lines: Sequence[str]) -> tuple[str, ...]:
@@ -41,17 +45,19 @@ def build_failure(lines: Sequence[str], image: Reference, title: str) -> BuildEr
             hint="start it, or point DOCKER_HOST or the docker context at one that runs",
             tail=last_lines(lines),
         )
-    if _PUSHING.search(cause):
-        return push_failure(lines, image, cause)
+    if _PUSHING.search(cause) or _failed_step(lines).startswith("pushing "):
+        return push_failure(lines, image)
     hint = "mend the Dockerfile or what it runs; the last lines of the build say where"
-    if _UNREACHABLE.search(cause):
+    if _DENIED.search(cause):
+        hint = "docker login to the registry of the base image, and check its name in FROM"
+    elif _UNREACHABLE.search(cause):
         hint = "a registry or server that the build needs cannot be reached; check the network and try again"
     return BuildError(f"{title} could not build the image: {one_line(cause)}", hint=hint, tail=last_lines(lines))
 
 
-def push_failure(lines: Sequence[str], image: Reference, cause: str | None = None) -> BuildError:
+def push_failure(lines: Sequence[str], image: Reference) -> BuildError:
     """The error for a push that ended badly; the reason is PushDenied where the registry refused the login."""
-    cause = _cause(lines) if cause is None else cause
+    cause = _cause(lines)
     if _DENIED.search(cause):
         return BuildError(
             f"the registry {image.domain} refused the push of {image}: {one_line(cause)}",
@@ -75,8 +81,13 @@ def timed_out(title: str, seconds: float, lines: Sequence[str]) -> BuildError:
 
 
 def _cause(lines: Sequence[str]) -> str:
-    """The last line that calls itself an error, without that word; else the last one."""
+    """The last line that calls itself an error, without that word and BuildKit's wrappings; else the last one."""
     for line in reversed(lines):
         if found := _ERROR.search(line):
-            return found[1]
+            return _WRAPPERS.sub("", found[1])
     return lines[-1] if lines else "it ended without a word"
+
+
+def _failed_step(lines: Sequence[str]) -> str:
+    """The step that BuildKit names between two rules at the end of a failed build, e.g. "[2/2] RUN make"; else ""."""
+    return next((found[1] for line in reversed(lines) if (found := _FAILED_STEP.fullmatch(line))), "")

@@ -96,7 +96,9 @@ def choose_commit(flag: str | None, head: str | None, env: Mapping[str, str]) ->
     if head:
         given = env[variable].lower() if variable else head
         notes = (
-            (f"HEAD {head[:12]} differs from {variable} {one_line(given, 12)}; HEAD is built",) if given != head else ()
+            (f"HEAD {head[:12]} differs from {variable} {one_line(given[:12])}; HEAD is built",)
+            if given != head
+            else ()
         )
         return head, "HEAD", notes
     if variable:

@@ -1,0 +1,52 @@
+"""What .dockerignore leaves out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdeploy.build.dockerignore import is_ignored, parse_dockerignore
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "ignored"),
+    [
+        ("*.md", "a.md", True),
+        ("*.md", "docs/a.md", False),
+        ("**/*.md", "docs/deep/a.md", True),
+        ("**/*.md", "a.md", True),
+        ("docs", "docs/deep/a", True),
+        ("/docs/", "docs/a", True),
+        ("docs", "other/docs", False),
+        ("docs/**", "docs/deep/a", True),
+        ("docs/**/end", "docs/end", True),
+        ("docs/**/end", "docs/a/b/end", True),
+        ("docs/**/end", "docs/send", False),
+        ("a?c", "abc", True),
+        ("a?c", "a/c", False),
+        ("[ab].txt", "b.txt", True),
+        ("[^ab].txt", "b.txt", False),
+        ("a.c", "abc", False),
+        ("a+(b)|c", "a+(b)|c", True),
+        (r"\*.md", "*.md", True),
+        (r"\*.md", "a.md", False),
+        ("readme", "README", False),
+        ("# note\n\n  a  ", "a", True),
+        ("# note", "# note", False),
+        ("*\n!kept", "kept", False),
+        ("*\n!kept", "other", True),
+        ("docs\n!docs/kept", "docs/kept", False),
+        ("!kept\n*", "kept", True),
+        ("./a/../b", "b", True),
+        ("\ufeffa", "a", True),
+        ("[z-a]", "b", False),
+        (".", "a", False),
+        ("", "a", False),
+    ],
+)
+def test_a_path_is_matched_as_docker_does(text: str, path: str, ignored: bool) -> None:
+    assert is_ignored(path, parse_dockerignore(text)) is ignored
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_any_text_is_read_without_an_error(text: str, path: str) -> None:
+    is_ignored(path, parse_dockerignore(text))
