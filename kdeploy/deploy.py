@@ -36,6 +36,7 @@ __all__ = ["DeployRequest", "Edges", "deploy"]
 
 READ_TIMEOUT = 30.0
 PATCH_TIMEOUT = 60.0
+MARK_TIMEOUT = 2.0
 
 
 def deploy(request: DeployRequest, edges: Edges) -> Report:
@@ -54,7 +55,7 @@ def deploy(request: DeployRequest, edges: Edges) -> Report:
             return dry_run(run, request)
         run.image = build(run, request)
         before = open_target(run, request)
-        baseline = take_baseline(run, request, before)
+        baseline = take_baseline(run, request, before, ready_by(run, request))
         if is_live(run, before) and baseline.is_verified:
             return verify_unchanged(run, request, before)
         ours = patch(run, request, before)
@@ -70,7 +71,7 @@ def deploy(request: DeployRequest, edges: Edges) -> Report:
 def preflight(run: Run, request: DeployRequest) -> None:
     """Refuses, before anything is built, what could not be deployed anyway."""
     with run.phase(Phase.PREFLIGHT, f"{request.target} in namespace {request.target.namespace}"):
-        snapshot = run.edges.cluster.preflight(request.target, run.now() + READ_TIMEOUT)
+        snapshot = run.edges.cluster.preflight(request.target, soon(run, request))
         workload = fit(run, request, snapshot)
         for warning in owners(workload, run.containers):
             run.warn(warning)
@@ -99,9 +100,9 @@ def fit(run: Run, request: DeployRequest, snapshot: Snapshot) -> Obj:
 def dry_run(run: Run, request: DeployRequest) -> Report:
     """Shows the patch to the API server, admission included, without keeping it; builds and pushes nothing."""
     reference = f"{request.repository}:{request.build.tag}" if request.build else request.image or ""
-    workload = fit(run, request, run.edges.cluster.open(request.target, run.now() + READ_TIMEOUT))
+    workload = fit(run, request, run.edges.cluster.open(request.target, soon(run, request)))
     operations = deploy_patch(workload, run.containers, reference, own_marks(request, ""))
-    run.edges.cluster.patch(operations, run.now() + READ_TIMEOUT, dry_run=True)
+    run.edges.cluster.patch(operations, soon(run, request), dry_run=True)
     message = f"dry run: {', '.join(run.containers)} would go from {run.previous} to {reference}; nothing was changed"
     return run.report(Outcome.UNCHANGED, Reason.NOTHING_TO_VERIFY, message)
 
@@ -113,7 +114,7 @@ def build(run: Run, request: DeployRequest) -> Image:
     what = f"{request.build.repository}:{request.build.tag} with {run.edges.builder.title}"
     with run.phase(Phase.BUILD, what):
         image = run.edges.builder.build_and_push(
-            request.build, lambda line: run.emit(BuildOutput(line=line)), request.limits.build_timeout
+            request.build, lambda line: run.emit(BuildOutput(line=line)), ready_by(run, request) - run.now()
         )
     run.emit(ImageReady(image=image))
     return image
@@ -121,7 +122,7 @@ def build(run: Run, request: DeployRequest) -> Image:
 
 def open_target(run: Run, request: DeployRequest) -> Snapshot:
     """The workload as it is now, watched from here on; it may have changed while the image was built."""
-    snapshot = run.edges.cluster.open(request.target, run.now() + READ_TIMEOUT)
+    snapshot = run.edges.cluster.open(request.target, soon(run, request))
     fit(run, request, snapshot)
     return snapshot
 
@@ -135,7 +136,8 @@ def patch(run: Run, request: DeployRequest, before: Snapshot) -> Expected:
         raise SupersededError("somebody else changed the pod template while this deploy was preparing")
     operations = deploy_patch(workload, run.containers, run.image.reference, own_marks(request, run.image.digest))
     run.edges.interrupts.defer()
-    until = run.now() + min(PATCH_TIMEOUT, request.limits.timeout)
+    run.patched = run.now()
+    until = run.patched + min(PATCH_TIMEOUT, request.limits.timeout)
     live = send(run, Phase.ROLLOUT, workload, operations, until, _is_of(request.deploy_id))
     run.emit(Patched(generation=int(live["metadata"].get("generation") or 0), image=run.image.reference))
     # Where a killed deploy left this very template rolling, its pods' crashes so far are not this run's.
@@ -150,12 +152,12 @@ def patch(run: Run, request: DeployRequest, before: Snapshot) -> Expected:
 
 def see_through(run: Run, request: DeployRequest, ours: Expected) -> Verdict:
     """The verdict on the rollout and its checks, confirmed by a fresh read; marks what passed."""
-    patched = run.now()
+    until = run.patched + request.limits.timeout
     try:
-        verdict = examine_rollout(run, request.checks, ours, patched + request.limits.timeout)
-        run.timings = replace(run.timings, detect=run.now() - patched)
+        verdict = examine_rollout(run, request.checks, ours, until)
+        run.timings = replace(run.timings, detect=run.now() - run.patched)
         if verdict.passed:
-            mark_verified(run, ours, run.now() + READ_TIMEOUT)
+            mark_verified(run, ours, max(until, run.now() + MARK_TIMEOUT))
             image_evidence(run)
     except SupersededError as error:
         return Verdict(state=State.SUPERSEDED, reason=error.reason, message=error.message)
@@ -165,6 +167,16 @@ def see_through(run: Run, request: DeployRequest, ours: Expected) -> Verdict:
         bug = one_line(f"a bug in kdeploy: {type(error).__name__}: {error}")
         return Verdict(state=State.FAILED, reason=Reason.INTERNAL, message=bug)
     return verdict
+
+
+def ready_by(run: Run, request: DeployRequest) -> float:
+    """When everything before the patch must be done: building, reading, the baseline."""
+    return run.started + request.limits.build_timeout
+
+
+def soon(run: Run, request: DeployRequest) -> float:
+    """When a read before the patch must have its answer."""
+    return min(run.now() + READ_TIMEOUT, ready_by(run, request))
 
 
 def own_marks(request: DeployRequest, digest: str) -> dict[str, str]:

@@ -18,8 +18,8 @@ PATIENCE = 5.0
 """Seconds to a first success of what is live already: it has no warming up to do."""
 
 
-def take_baseline(run: Run, request: DeployRequest, before: Snapshot) -> Baseline:
-    """Observes the live version. Its checks are asked in full where that decides on a rollback, else once.
+def take_baseline(run: Run, request: DeployRequest, before: Snapshot, until: float) -> Baseline:
+    """Observes the live version, until `until` at most. Its checks are asked in full where they decide, else once.
 
     A check that does not pass here is a warning: when it fails on the new version too, it is the check's own fault.
     """
@@ -31,7 +31,6 @@ def take_baseline(run: Run, request: DeployRequest, before: Snapshot) -> Baselin
     checks = tuple(ask(check) for check in request.checks)
     with run.phase(Phase.BASELINE, "the same checks on the version that runs now"):
         expected = replace(expect(before.workload, crash_budget=1), containers=run.containers)
-        until = run.now() + request.limits.timeout
         examined = examine(run, Phase.BASELINE, checks, settled(before, expected), until, watch=False)
     for result in examined.checks:
         if not result.passed:

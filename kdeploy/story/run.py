@@ -47,6 +47,7 @@ class Run:
     edges: Edges
     target: Target
     started: float
+    patched: float = 0.0
     deploy_id: str | None = None
     commit: str | None = None
     url: str | None = None

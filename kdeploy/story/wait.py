@@ -11,7 +11,7 @@ from kdeploy.model import Obj, Reason, Snapshot, State, Verdict
 from kdeploy.rollout.assess import Expected, assess, is_settled_by_status, timed_out
 from kdeploy.story.run import Run
 
-LAST_LOOK = 2.0
+LAST_LOOK = 1.5
 """Seconds that a last fresh read may take when the time is over."""
 
 STALE = 5.0
