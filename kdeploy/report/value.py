@@ -38,7 +38,11 @@ class ImageReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetReport:
-    """One target's part of the report."""
+    """One target's part of the report.
+
+    `revision` is the number of the revision that is live at the end; `rolled_back_to` the image reference that was put
+    back, None where nothing was.
+    """
 
     outcome: Outcome
     reason: Reason

@@ -86,14 +86,15 @@ class Run:
         self._phase_started = self.now()
         self._shown = None
         self.emit(PhaseStarted(phase=phase, detail=detail))
-        begun = self._phase_started
+        begun, failed = self._phase_started, True
         try:
             yield
+            failed = False
         finally:
             seconds = self.now() - begun
             if phase.value in Timings.__dataclass_fields__:
                 self.timings = replace(self.timings, **{phase.value: seconds})
-            self.emit(PhaseEnded(phase=phase, seconds=seconds))
+            self.emit(PhaseEnded(phase=phase, seconds=seconds, failed=failed))
 
     def show(self, phase: Phase, message: str, pods: PodCounts) -> None:
         """News of a rollout, if it is news."""
