@@ -75,10 +75,13 @@ class SocketWire:
         self._socket.close()
 
 
-def get(connection: HTTPConnection, wire: Wire, target: str, headers: Mapping[str, str]) -> tuple[int, str]:
+def get(
+    connection: HTTPConnection, wire: Wire, target: str, headers: Mapping[str, str], *, to_end: bool = True
+) -> tuple[int, str]:
     """Sends GET `target` over `wire`, then closes it; returns the status and an excerpt of the body. No redirects.
 
-    The body is read to its end or to 64 KiB, so that an app that stops half-way is found out.
+    The body is read to its end or to 64 KiB, so that an app that stalls half-way is found out; not without `to_end`,
+    where only the end of the connection is its end.
 
     `connection` lends its host name and its knowledge of HTTP. Raises OSError, http.client.HTTPException, and
     ValueError where a header or the target cannot be sent.
@@ -88,7 +91,9 @@ def get(connection: HTTPConnection, wire: Wire, target: str, headers: Mapping[st
         all_headers = {"User-Agent": f"kdeploy/{__version__}", "Accept": "*/*", "Connection": "close", **headers}
         connection.request("GET", target, headers=all_headers)
         response = connection.getresponse()
-        return response.status, response.read(MAX_BODY)[:EXCERPT_BYTES].decode(errors="replace")
+        bounded = to_end or response.length is not None or bool(response.chunked)
+        body = response.read(MAX_BODY) if bounded else b""
+        return response.status, body[:EXCERPT_BYTES].decode(errors="replace")
     finally:
         connection.close()
         wire.close()

@@ -80,8 +80,9 @@ class PodAsker:
         try:
             wire = dial(probe.pod or "", probe.port or 0, Deadline(self._clock.now, probe.check.timeout))
         except ForwardDeniedError as error:
-            self._denied = str(error)
-            return no_answer(probe.check) if late_app else _with(proxied, self._denied)
+            if error.lasting:
+                self._denied = str(error)
+            return no_answer(probe.check) if late_app else _with(proxied, str(error))
         except OSError:
             return proxied
         if late_app:
@@ -93,7 +94,8 @@ class PodAsker:
 def _ask_forwarded(wire: Wire, probe: Probe, proxied: Found) -> Found:
     check = probe.check
     try:
-        status, excerpt = get(HTTPConnection("localhost", probe.port), wire, check.path or "/", check.headers)
+        connection = HTTPConnection("localhost", probe.port)
+        status, excerpt = get(connection, wire, check.path or "/", check.headers, to_end=False)
     except TimeoutError:
         return no_answer(check)
     except PodRefusedError as error:

@@ -3,11 +3,13 @@
 The API server hands the connection to the kubelet, which dials localhost inside the pod. Frames of the websocket
 protocol v4.channel.k8s.io carry a channel's number in their first byte; channel 0 has the data, channel 1 errors, and
 the first frame on each repeats the port in two bytes (k8s.io/kubelet/pkg/cri/streaming/portforward/websocket.go).
+That the pod has closed its side is told a second late or never, so an answer must not be read to such an end.
 It needs `get` on pods/portforward and, from Kubernetes 1.35 on, `create` as well.
 """
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,11 +39,18 @@ class ApiEndpoint:
 
 
 class ForwardDeniedError(Exception):
-    """The API server answers, but opens no port-forward. The text says why, for a person."""
+    """The API server answers, but opens no port-forward. The text says why, for a person.
+
+    `lasting` is true where it would open none to another pod either.
+    """
+
+    def __init__(self, message: str, *, lasting: bool) -> None:
+        super().__init__(message)
+        self.lasting = lasting
 
 
 class PodRefusedError(ConnectionRefusedError):
-    """The kubelet reached the pod, and nothing listens on the port there. The text is the kubelet's."""
+    """The kubelet reached the pod, where nothing listens on the port, or what listens hung up."""
 
 
 class PodDialer(Protocol):
@@ -65,7 +74,7 @@ class PortForwarder:
 
         endpoint = self._endpoint()
         if endpoint.tls and endpoint.tls.verify_mode is ssl.CERT_REQUIRED and not endpoint.tls.check_hostname:
-            raise ForwardDeniedError("the API server's name could not be verified for a websocket")
+            raise ForwardDeniedError("the API server's name could not be verified for a websocket", lasting=True)
         path = f"/api/v1/namespaces/{quote(self._namespace)}/pods/{quote(pod)}/portforward?ports={port}"
         with _readable_errors():
             opened = create_connection(
@@ -133,10 +142,9 @@ class ForwardedWire:
 
 
 def _kubelets_error(data: bytes) -> OSError:
-    text = one_line(data.decode(errors="replace"))
-    if "connection refused" in text:
-        return PodRefusedError("connection refused")
-    return ConnectionAbortedError(text)
+    text = data.decode(errors="replace")  # long: namespaces and pod ids, then what the dial said
+    found = re.search("connection refused|connection reset by peer", text)
+    return PodRefusedError(found.group()) if found else ConnectionAbortedError(one_line(text))
 
 
 def _proxy_options(proxy: str | None) -> dict[str, Any]:
@@ -160,7 +168,8 @@ def _readable_errors() -> Iterator[None]:
     try:
         yield
     except WebSocketBadStatusException as error:
-        raise ForwardDeniedError(f"the API server answered {error.status_code}") from None
+        lasting = error.status_code < 500 and error.status_code not in (404, 429)
+        raise ForwardDeniedError(f"the API server answered {error.status_code}", lasting=lasting) from None
     except WebSocketTimeoutException:
         raise TimeoutError from None
     except WebSocketConnectionClosedException:
