@@ -142,6 +142,8 @@ def _logged_errors() -> Iterator[list[str]]:
 def _tls(configuration: Configuration) -> ssl.SSLContext:
     from urllib3.util.ssl_ import create_urllib3_context
 
+    if not configuration.verify_ssl:  # as the kubeconfig says; a warning for each request would drown everything else
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE)
     # Python 3.13 began to demand extensions that many clusters' own authorities lack; kubectl does not ask for them.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT

@@ -22,22 +22,23 @@ def transport_failure(error: exceptions.HTTPError, doing: Doing, server: str) ->
         )
     if isinstance(error, exceptions.SSLError):
         return _tls_failure(text, doing, server)
+    # The order is that of the classes: each is a kind of the next.
     if isinstance(error, exceptions.NameResolutionError):
         return UnreachableError(
             f"cannot {doing}: the name in {server} cannot be resolved",
             hint="check the server in the kubeconfig, and DNS",
             may_have_arrived=False,
         )
-    if isinstance(error, exceptions.ConnectTimeoutError):
-        return UnreachableError(
-            f"cannot {doing}: {server} cannot be reached (timeout)",
-            hint="check network and VPN",
-            may_have_arrived=False,
-        )
     if isinstance(error, exceptions.NewConnectionError):
         return UnreachableError(
             f"cannot {doing}: nothing answers at {server} ({_cause(text)})",
             hint="is the cluster up, and the kubeconfig's server the right one?",
+            may_have_arrived=False,
+        )
+    if isinstance(error, exceptions.ConnectTimeoutError):
+        return UnreachableError(
+            f"cannot {doing}: {server} cannot be reached (timeout)",
+            hint="check network and VPN",
             may_have_arrived=False,
         )
     if isinstance(error, exceptions.TimeoutError):

@@ -34,6 +34,8 @@ _ANSWER_TIMEOUT = 45.0
 # The time beyond a request's own timeouts after which it is given up: name resolution knows no timeout.
 _GRACE = 0.25
 _RENEW_AT_MOST_EACH = 5.0
+# With less time than this a repeated read could but time out, and hide what the one before it has found.
+_LEAST_TIME = 0.1
 
 T = TypeVar("T")
 
@@ -128,7 +130,7 @@ class Transport:
             except UnreachableError as error:
                 pause = pause_after(error, attempt)
                 attempt += 1
-                if self._clock.now() + pause >= until or self.closed.wait(pause):
+                if self._clock.now() + pause + _LEAST_TIME > until or self.closed.wait(pause):
                     raise
 
     def stream(self, request: Request, read_timeout: float) -> urllib3.BaseHTTPResponse:

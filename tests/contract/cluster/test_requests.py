@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +17,10 @@ from tests.contract.api_server import ApiServer, Reply, eventually, failed
 TEST_UID = {"op": "test", "path": "/metadata/uid", "value": "uid-deployments-web"}
 SET_IMAGE = {"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "web:2"}
 MARK = {"op": "add", "path": "/metadata/annotations/kdeploy.dev~1verified", "value": "x"}
+
+
+def shows(cluster: KubernetesCluster, phase: str) -> bool:
+    return phase in [pod.get("phase") for pod in cluster.snapshot().pods]
 
 
 def soon(seconds: float = 5.0) -> float:
@@ -35,7 +41,7 @@ def test_a_good_deploy_costs_eleven_requests(cluster: KubernetesCluster, server:
     cluster.patch([TEST_UID, SET_IMAGE], soon())
     for phase in ("Pending", "Running"):
         server.put("pods", {"metadata": {"name": "web-2-a", "labels": {"app": "web"}}, "phase": phase})
-        eventually(lambda phase=phase: phase in [pod.get("phase") for pod in cluster.snapshot().pods])
+        eventually(partial(shows, cluster, phase))
     cluster.pod_proxy("web-2-a", 80, "http", "/health", {}, 2.0)
     cluster.refresh(soon())
     cluster.patch([TEST_UID, MARK], soon())
@@ -123,13 +129,14 @@ def test_a_dead_server_keeps_nobody_beyond_the_time_allowed(
     else:
         for name in ("PATCH deployments", "GET deployments", "LIST pods", "LIST replicasets"):
             server.always(name, Reply(hang=True))
+    calls: dict[str, Callable[[float], object]] = {
+        "patch": lambda until: opened.patch([SET_IMAGE], until),
+        "refresh": opened.refresh,
+        "preflight": lambda until: opened.preflight(target, until),
+    }
     began = time.monotonic()
     with pytest.raises(UnreachableError) as caught:
-        {
-            "patch": lambda until: opened.patch([SET_IMAGE], until),
-            "refresh": opened.refresh,
-            "preflight": lambda until: opened.preflight(target, until),
-        }[asked](began + 0.2)
+        calls[asked](began + 0.2)
     assert time.monotonic() - began < 0.7
     assert caught.value.hint
 
