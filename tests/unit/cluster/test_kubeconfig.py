@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kdeploy.cluster.kubeconfig import Context, choose_context, default_namespace
+from kdeploy.errors import ConfigError
+from kdeploy.model import Outcome
+
+
+CLUSTER = "{name: c, cluster: {server: 'https://c'}}"
+FTP = "{name: d, cluster: {server: 'ftp://d'}}"
+
+
+def config(
+    *names: str, current: str | None = None, user: dict[str, Any] | None = None, **cluster: Any
+) -> dict[str, Any]:
+    """A kubeconfig with a context, a cluster and a user of each name."""
+    return {
+        "contexts": [
+            {"name": name, "context": {"cluster": name, "user": name, "namespace": f"ns-{name}"}} for name in names
+        ],
+        "clusters": [{"name": name, "cluster": {"server": f"https://{name}:6443/"}} for name in names],
+        "users": [{"name": name, "user": user or {"token": "t"}} for name in names],
+        **({"current-context": current} if current else {}),
+    }
+
+
+def written(path: Path, content: Any) -> str:
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return str(path)
+
+
+def chosen(path: str, context: str | None = None) -> Context:
+    return choose_context(kubeconfig=path, context=context, environ={})
+
+
+def test_the_current_context_gives_server_and_namespace(tmp_path: Path) -> None:
+    context = chosen(written(tmp_path / "a", config("dev", "prod", current="prod")))
+    assert (context.name, context.server, context.namespace) == ("prod", "https://prod:6443", "ns-prod")
+
+
+def test_the_flag_chooses_another_context(tmp_path: Path) -> None:
+    assert chosen(written(tmp_path / "a", config("dev", "prod", current="prod")), "dev").name == "dev"
+
+
+def test_a_namespace_comes_from_the_flag_the_context_or_is_default(tmp_path: Path) -> None:
+    context = chosen(written(tmp_path / "a", config("dev", current="dev")))
+    assert default_namespace("mine", context) == "mine"
+    assert default_namespace(None, context) == "ns-dev"
+    assert default_namespace(None, Context(name="x", server="https://x", namespace=None)) == "default"
+
+
+def test_of_several_files_the_first_to_say_something_wins_as_in_kubectl(tmp_path: Path) -> None:
+    first, second = config("dev", current="dev"), config("dev", "prod", current="prod")
+    second["clusters"][0]["cluster"]["server"] = "https://other"
+    paths = [written(tmp_path / "a", first), str(tmp_path / "absent"), written(tmp_path / "b", second)]
+    environ = {"KUBECONFIG": ":".join(paths)}
+    context = choose_context(kubeconfig=None, context=None, environ=environ)
+    assert (context.name, context.server) == ("dev", "https://dev:6443")
+    assert choose_context(kubeconfig=None, context="prod", environ=environ).server == "https://prod:6443"
+
+
+def test_the_flag_comes_before_the_variable_and_that_before_the_home_folder(tmp_path: Path) -> None:
+    (tmp_path / ".kube").mkdir()
+    home = written(tmp_path / ".kube" / "config", config("home", current="home"))
+    flag, variable = (written(tmp_path / name, config(name, current=name)) for name in ("flag", "variable"))
+    environ = {"HOME": str(tmp_path), "KUBECONFIG": variable}
+    assert choose_context(kubeconfig=flag, context=None, environ=environ).paths == (flag,)
+    assert choose_context(kubeconfig=None, context=None, environ=environ).paths == (variable,)
+    assert choose_context(kubeconfig=None, context=None, environ={"HOME": str(tmp_path)}).paths == (home,)
+
+
+def test_in_a_pod_the_service_account_is_used(tmp_path: Path) -> None:
+    written(tmp_path / "token", "t")
+    written(tmp_path / "namespace", "shop\n")
+    environ = {"HOME": str(tmp_path), "KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}
+    context = choose_context(kubeconfig=None, context=None, environ=environ, service_account=tmp_path)
+    assert (context.name, context.server, context.namespace) == ("in-cluster", "https://[fd00::1]:443", "shop")
+
+
+def test_impersonation_becomes_headers(tmp_path: Path) -> None:
+    user = {"token": "t", "as": "jane", "as-groups": ["a", "b"]}
+    context = chosen(written(tmp_path / "a", config("dev", current="dev", user=user)))
+    assert context.impersonate == (
+        ("Impersonate-User", "jane"),
+        ("Impersonate-Group", "a"),
+        ("Impersonate-Group", "b"),
+    )
+
+
+def refusal(**how: Any) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        choose_context(**{"kubeconfig": None, "context": None, "environ": {}, **how})
+    assert caught.value.outcome is Outcome.USAGE
+    assert caught.value.hint
+    return caught.value
+
+
+def test_a_kubeconfig_that_is_missing_is_named(tmp_path: Path) -> None:
+    assert "absent" in refusal(kubeconfig=str(tmp_path / "absent")).message
+    assert "absent" in refusal(environ={"KUBECONFIG": str(tmp_path / "absent")}).message
+    assert "no kubeconfig" in refusal(environ={"HOME": str(tmp_path)}).message
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "empty"),
+        ("a: [", "not valid YAML"),
+        ("\x00", "not valid YAML"),
+        ("- a", "not a mapping"),
+        ("contexts: 7\ncurrent-context: x", "not a list"),
+        ("contexts: [x]\ncurrent-context: x", "not a list"),
+        ("contexts: []", "no current-context"),
+        ("contexts: [{name: x}]\ncurrent-context: x", "names the cluster ''"),
+        ("contexts: [{name: x, context: {cluster: c}}]\ncurrent-context: x\nclusters: [{name: c}]", "no server"),
+        (
+            "contexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x\nclusters: [" + CLUSTER + "]",
+            "names the user 'u'",
+        ),
+        (
+            "contexts: [{name: x, context: {cluster: d}}]\ncurrent-context: x\nclusters: [" + FTP + "]",
+            "no server",
+        ),
+    ],
+)
+def test_a_kubeconfig_that_is_wrong_says_how(tmp_path: Path, content: str, said: str) -> None:
+    assert said in refusal(kubeconfig=written(tmp_path / "a", content)).message
+
+
+def test_an_unknown_context_comes_with_the_nearest_names(tmp_path: Path) -> None:
+    path = written(tmp_path / "a", config("kind-staging", "prod", current="prod"))
+    near = refusal(kubeconfig=path, context="kind-stagin")
+    assert "kind-stagin" in near.message
+    assert near.hint == "did you mean kind-staging?"
+    assert refusal(kubeconfig=path, context="zzz").hint == "there is: kind-staging, prod"
