@@ -193,13 +193,6 @@ def test_an_engine_that_falls_silent_is_left_at_the_deadline(source: BuildReques
     assert caught.value.tail == ("working",)
 
 
-def test_an_engine_that_is_gone_is_a_failed_build(source: BuildRequest, seen: list[str]) -> None:
-    with Engine() as engine:
-        pass
-    with pytest.raises(BuildError, match="could not build"):
-        build(engine, source, seen)
-
-
 @pytest.mark.parametrize("host", ["nonsense://x", "tcp://127.0.0.1:1"])
 def test_an_address_without_an_engine_gives_no_client(host: str) -> None:
     assert connect({"DOCKER_HOST": host}) is None
