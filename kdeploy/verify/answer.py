@@ -66,7 +66,10 @@ def subject(check: HttpCheck) -> str:
     """What was asked, for a message: without a query, user or password, which may be secret."""
     if check.url is None:
         return one_line(f"GET {(check.path or '/').partition('?')[0]}")
-    url = urlsplit(check.url)
+    try:
+        url = urlsplit(check.url)
+    except ValueError:
+        return "GET the url"
     return one_line(f"GET {url.scheme}://{url.netloc.rpartition('@')[2]}{url.path or '/'}")
 
 

@@ -148,11 +148,17 @@ def _kubelets_error(data: bytes) -> OSError:
 
 
 def _proxy_options(proxy: str | None) -> dict[str, Any]:
+    """What made the endpoint has asked the environment: without these two, the library would ask it again."""
     if proxy is None:
-        return {"http_no_proxy": ["*"]}  # the environment was asked already, by what made the endpoint
+        return {"http_proxy_host": "unused.invalid", "http_proxy_port": 1, "http_no_proxy": ["*"]}
     url = urlsplit(proxy)
     auth = (unquote(url.username), unquote(url.password or "")) if url.username else None
-    return {"http_proxy_host": url.hostname, "http_proxy_port": url.port or 80, "http_proxy_auth": auth}
+    return {
+        "http_proxy_host": url.hostname,
+        "http_proxy_port": url.port or 80,
+        "http_proxy_auth": auth,
+        "http_no_proxy": ["unused.invalid"],
+    }
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import socket
 import ssl
 from base64 import b64encode
 from collections.abc import Mapping
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies_environment
@@ -31,11 +32,11 @@ class UrlAsker:
     def ask(self, check: HttpCheck, deadline: Deadline) -> Found:
         """One sample of `check.url`; never raises for what the network does."""
         try:
-            url = urlsplit(check.url or "")
-            connection, target, headers = self._plan(url, check, deadline)
-            connection.connect()
-            assert isinstance(connection.sock, socket.socket)
-            status, excerpt = get(connection, SocketWire(connection.sock, deadline), target, headers)
+            connection, target, headers = self._plan(urlsplit(check.url or ""), check, deadline)
+            with closing(connection):  # also where TLS fails, which leaves the socket open
+                connection.connect()
+                assert isinstance(connection.sock, socket.socket)
+                status, excerpt = get(connection, SocketWire(connection.sock, deadline), target, headers)
         except TimeoutError:
             return no_answer(check)
         except (OSError, HTTPException) as error:
