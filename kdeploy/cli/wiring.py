@@ -5,9 +5,10 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from kdeploy.build import inspect_source, open_builder, open_history, open_registry, request_build
@@ -19,8 +20,8 @@ from kdeploy.config.file import find_config
 from kdeploy.config.settings import Settings, resolve
 from kdeploy.errors import ConfigError
 from kdeploy.events import Noted
-from kdeploy.model import Target
-from kdeploy.ports import Builder, BuildRequest
+from kdeploy.model import Image, Target
+from kdeploy.ports import Builder, BuildRequest, Registry
 from kdeploy.provenance import Provenance, new_deploy_id, provenance
 from kdeploy.secret import Secret
 from kdeploy.story.request import DeployRequest, RollbackRequest
@@ -74,13 +75,28 @@ def _endpoint(cluster: KubernetesCluster) -> ApiEndpoint:
     return ApiEndpoint(server=upgrade.server, tls=upgrade.tls, headers=lambda: list(upgrade.headers))
 
 
+class LazyRegistry:
+    """Implements `ports.Registry` by one that is opened when it is first asked: its SDKs take 100 ms to import."""
+
+    def __init__(self, open_it: Callable[[], Registry]) -> None:
+        self._open = cache(open_it)
+
+    def resolve(self, reference: str) -> Image:
+        """See `ports.Registry`."""
+        return self._open().resolve(reference)
+
+    def same_config(self, repository: str, one: str, other: str) -> bool | None:
+        """See `ports.Registry`."""
+        return self._open().same_config(repository, one, other)
+
+
 def edges(session: Session, settings: Settings, there: There, builder: Builder | None = None) -> Edges:
     """Everything that the story may touch."""
     return Edges(
         clock=session.clock,
         cluster=there.cluster,
         prober=there.prober,
-        registry=open_registry(session.env),
+        registry=LazyRegistry(lambda: open_registry(session.env)),
         builder=builder,
         history=open_history(settings.build.context, session.env),
         interrupts=session.signals,

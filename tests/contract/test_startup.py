@@ -1,0 +1,81 @@
+"""What starting up costs: the SDKs stay out until a command needs them. Counted in modules, not in seconds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from kdeploy import __version__
+
+SDKS = {"kubernetes", "docker", "rich", "requests", "urllib3", "jinja2", "pydantic", "msgspec", "yaml", "tenacity"}
+LOADED = """
+import sys
+sys.argv = ["kdeploy", *sys.argv[1:]]
+from kdeploy.__main__ import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+finally:
+    print("LOADED", *sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def run(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, env=os.environ | (env or {})
+    )
+
+
+def loaded(*arguments: str) -> set[str]:
+    done = run("-c", LOADED, *arguments)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.rpartition("LOADED")[2].split())
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["deploy", "--help"], ["status", "--help"]])
+def test_help_and_version_import_no_sdk(arguments: list[str]) -> None:
+    assert not loaded(*arguments) & SDKS
+
+
+def test_the_version_is_told_before_typer_is_imported() -> None:
+    assert not loaded("--version") & {"typer", "dataclasses", "inspect"}
+
+
+def test_it_runs_as_a_module_too() -> None:
+    done = run("-m", "kdeploy", "--version")
+    assert (done.returncode, done.stdout) == (0, f"kdeploy {__version__}\n")
+
+
+def test_the_version_is_told_among_other_flags() -> None:
+    assert run("-m", "kdeploy", "--version", "--help").stdout == f"kdeploy {__version__}\n"
+
+
+def test_nothing_to_do_is_exit_2_and_shows_the_help() -> None:
+    done = run("-m", "kdeploy")
+    assert done.returncode == 2
+    assert "Commands:" in done.stdout + done.stderr
+
+
+def test_the_shell_completes_commands() -> None:
+    words = {"COMP_WORDS": "kdeploy ver", "COMP_CWORD": "1", "_KDEPLOY_COMPLETE": "complete_bash"}
+    assert run("-m", "kdeploy", env=words).stdout.split() == ["verify"]
+
+
+def test_a_wrong_flag_is_told_on_stderr_and_as_json_where_that_is_wanted() -> None:
+    plain = run("-m", "kdeploy", "deploy", "--nope")
+    assert (plain.returncode, plain.stdout) == (2, "")
+    assert "--nope" in plain.stderr
+    asked = run("-m", "kdeploy", "deploy", "--nope", "-o", "json")
+    assert asked.returncode == 2
+    assert '"outcome": "usage"' in asked.stdout
+
+
+def test_a_reader_that_goes_away_leaves_the_exit_code_and_no_noise() -> None:
+    command = "set -o pipefail; " + f"{sys.executable} -m kdeploy schema config | head -c 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stdout == "{0\n"
+    assert done.stderr == ""

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import io
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kdeploy.cli.run import Body, Result, Session, execute, reported
+from kdeploy.config.flags import Flags
+from kdeploy.errors import BuildError, ClusterError, ConfigError
+from kdeploy.events import BuildOutput, Noted
+from kdeploy.model import Outcome, Reason
+from kdeploy.report.value import Report
+from kdeploy.secret import Secret
+
+
+class Ran:
+    """A command that ran: its code and what it wrote."""
+
+    def __init__(self, body: Body, flags: Flags | None = None, env: dict[str, str] | None = None) -> None:
+        out, err = io.StringIO(), io.StringIO()
+        self.code = execute(flags or Flags(), body, env=env or {}, out=out, err=err)
+        self.out, self.err = out.getvalue(), err.getvalue()
+
+    @property
+    def report(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+def raising(error: BaseException) -> Body:
+    def body(_: Session) -> Result:
+        raise error
+
+    return body
+
+
+def deployed(_: Session) -> Result:
+    return reported(Report(outcome=Outcome.DEPLOYED, exit_code=0, reason=Reason.COMPLETE, message="it runs"))
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "outcome"),
+    [
+        (ConfigError("bad", hint="mend it"), 2, "usage"),
+        (BuildError("bad", hint="mend it"), 3, "build-failed"),
+        (ClusterError("bad", hint="mend it"), 4, "refused"),
+    ],
+)
+def test_an_expected_error_is_one_line_one_hint_and_its_code(error: Exception, code: int, outcome: str) -> None:
+    ran = Ran(raising(error))
+    assert ran.code == code
+    assert "bad" in ran.err
+    assert "mend it" in ran.err
+    assert "Traceback" not in ran.err
+    assert ran.out == ""
+    assert Ran(raising(error), Flags(output="json")).report["outcome"] == outcome
+
+
+def test_a_bug_is_exit_70_with_one_line_and_where_to_report_it() -> None:
+    ran = Ran(raising(KeyError("x")), Flags(output="json"))
+    assert (ran.code, ran.report["outcome"], ran.report["reason"]) == (70, "internal", "Internal")
+    assert "KeyError" in ran.report["message"]
+    assert "issues" in ran.report["hint"]
+    assert "Traceback" not in ran.err
+
+
+def test_a_bug_shows_its_traceback_when_asked_without_secrets() -> None:
+    def body(session: Session) -> Result:
+        session.redactor.add(Secret("s3cr3t-token"))
+        raise ValueError("with s3cr3t-token")
+
+    ran = Ran(body, Flags(verbose=True))
+    assert "Traceback" in ran.err
+    assert "s3cr3t-token" not in ran.err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_before_any_change_has_its_own_code(number: int, code: int) -> None:
+    def body(_: Session) -> Result:
+        signal.raise_signal(number)
+        raise AssertionError("not interrupted")
+
+    ran = Ran(body, Flags(output="json"))
+    assert (ran.code, ran.report["outcome"], ran.report["exit_code"]) == (code, "interrupted", code)
+
+
+def test_an_interrupted_story_ends_with_the_code_of_its_signal() -> None:
+    def body(session: Session) -> Result:
+        session.signals.defer()
+        signal.raise_signal(signal.SIGTERM)
+        return reported(
+            Report(outcome=Outcome.INTERRUPTED, exit_code=130, reason=Reason.INTERRUPTED, message="put back")
+        )
+
+    assert Ran(body).code == 143
+
+
+def test_a_report_goes_to_stdout_only_where_it_is_asked_for() -> None:
+    assert Ran(deployed).out == ""
+    assert Ran(deployed, Flags(output="json")).report["outcome"] == "deployed"
+    lines = Ran(deployed, Flags(output="jsonl")).out.splitlines()
+    assert json.loads(lines[-1])["report"]["outcome"] == "deployed"
+
+
+def test_a_table_goes_to_stdout_as_text_or_as_json() -> None:
+    def body(_: Session) -> Result:
+        return Result(exit_code=1, text="a table\n", document={"rows": [1]})
+
+    assert (Ran(body).out, Ran(body).code) == ("a table\n", 1)
+    assert Ran(body, Flags(output="json")).report == {"rows": [1]}
+    assert Ran(body, Flags(output="jsonl")).out == '{"rows": [1]}\n'
+
+
+def test_the_report_file_is_written_and_private(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    assert Ran(deployed, Flags(report=str(file))).code == 0
+    assert json.loads(file.read_text())["outcome"] == "deployed"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_the_report_file_is_written_for_an_error_too(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    Ran(raising(ConfigError("bad")), Flags(report=str(file)))
+    assert json.loads(file.read_text())["outcome"] == "usage"
+
+
+def test_the_trace_file_has_every_event(tmp_path: Path) -> None:
+    def body(session: Session) -> Result:
+        session.emit(Noted(message="hello"))
+        return deployed(session)
+
+    file = tmp_path / "trace.jsonl"
+    Ran(body, Flags(trace=str(file), quiet=True))
+    assert [json.loads(line)["type"] for line in file.read_text().splitlines()] == ["note", "report"]
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("flag", ["report", "trace"])
+@pytest.mark.parametrize("where", ["missing/file", "."])
+def test_a_file_that_cannot_be_written_is_found_before_anything_is_done(tmp_path: Path, flag: str, where: str) -> None:
+    files: dict[str, Any] = {flag: str(tmp_path / where)}
+    ran = Ran(raising(AssertionError("the command ran")), Flags(output="json", **files))
+    assert (ran.code, ran.report["outcome"]) == (2, "usage")
+    assert f"--{flag}" in ran.report["message"]
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_failed_builds_last_lines_are_seen_once(quiet: bool) -> None:
+    def body(session: Session) -> Result:
+        for number in range(30):
+            session.emit(BuildOutput(line=f"step {number}."))
+        raise BuildError("the build failed")
+
+    ran = Ran(body, Flags(quiet=quiet))
+    assert ran.err.count("step 29.") == 1
+    assert ("step 5." in ran.err) is not quiet
+
+
+def test_a_reader_that_went_away_changes_no_exit_code() -> None:
+    class Closed(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    def table(_: Session) -> Result:
+        return Result(exit_code=0, text="a table\n")
+
+    for body in (deployed, table):
+        for output in ("human", "json", "jsonl"):
+            assert execute(Flags(output=output), body, env={}, out=Closed(), err=Closed()) == 0

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+
+from kdeploy.config.checks import parse_check_flags
+from kdeploy.config.file import parse_config
+from kdeploy.config.flags import Flags
+from kdeploy.config.settings import resolve
+from kdeploy.errors import ConfigError
+from kdeploy.model import HttpCheck
+
+
+def checks(*https: str) -> tuple[HttpCheck, ...]:
+    items = "".join(f"      - http: {http}\n" for http in https)
+    text = f"version: 1\nservices:\n  web:\n    target: deploy/web\n    verify:\n{items}"
+    return resolve(parse_config(text.encode(), "kdeploy.yaml"), Flags()).checks
+
+
+@pytest.mark.parametrize(
+    ("text", "check"),
+    [
+        ("/health", HttpCheck(name="http /health", path="/health")),
+        (":8080/health", HttpCheck(name="http /health", path="/health", port=8080)),
+        (":http/health?a=b", HttpCheck(name="http /health?a=b", path="/health?a=b", port="http")),
+        ("https://a.example/h", HttpCheck(name="http https://a.example/h", url="https://a.example/h")),
+        ("http://a.example:81", HttpCheck(name="http http://a.example:81", url="http://a.example:81")),
+    ],
+)
+def test_a_check_on_the_command_line_is_a_path_a_port_and_path_or_a_url(text: str, check: HttpCheck) -> None:
+    assert parse_check_flags([text]) == (check,)
+
+
+@pytest.mark.parametrize("text", ["health", ":8080", ":0/x", ":99999/x", "ftp://x/", "http://", "https:///x", ":A b/x"])
+def test_anything_else_on_the_command_line_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="neither a path nor a URL"):
+        parse_check_flags([text])
+
+
+def test_durations_become_seconds() -> None:
+    (check,) = checks("{path: /, timeout: 1m, interval: 250ms, within: 2m, watch_for: 1h}")
+    assert (check.timeout, check.interval, check.within, check.watch_for) == (60, 0.25, 120, 3600)
+    assert type(check.timeout) is float
+
+
+def test_checks_of_one_path_get_names_of_their_own() -> None:
+    found = checks("{path: /h}", "{path: /h, port: 81}", "{path: /h, samples: 3}", "{path: /h, port: 81, pods: 1}")
+    assert [check.name for check in found] == ["http /h", "http :81/h", "http /h (2)", "http /h (3)"]
+
+
+def test_two_checks_of_one_given_name_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r'kdeploy.yaml:7: .* two checks are called "a"'):
+        checks("{name: a, path: /x}", "{name: a, path: /y}")
+
+
+@pytest.mark.parametrize(
+    "http", ["{}", "{path: /x, url: 'http://x/'}", "{url: 'http://'}", "{url: 'http://x/', port: 1}"]
+)
+def test_a_check_that_is_ambiguous_or_empty_is_refused_with_its_line(http: str) -> None:
+    with pytest.raises(ConfigError, match=r"kdeploy.yaml:6: services.web.verify\[0\].http: "):
+        checks(http)
+
+
+def test_the_values_of_headers_are_not_printed() -> None:
+    (check,) = checks("{path: /, headers: {Authorization: Bearer s3cret}}")
+    assert check.headers["Authorization"] == "Bearer s3cret"
+    assert "s3cret" not in repr(check)
+    assert "Authorization" in repr(check)
+
+
+def test_a_name_made_of_a_url_has_no_password_and_no_query() -> None:
+    (check,) = parse_check_flags(["https://user:pa55@x.example/h?token=t0k"])
+    assert check.name == "http https://x.example/h"
+    assert check.url == "https://user:pa55@x.example/h?token=t0k"
