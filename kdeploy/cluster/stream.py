@@ -132,8 +132,6 @@ class Stream:
         return None
 
     def _pause(self, error: ClusterError | None, attempt: int) -> float:
-        if isinstance(error, GoneError) and attempt == 0:
-            return 0.0
         if error is not None and error.status == 403:
             self._post(Reconnected(f"{error.message}; {error.hint}"))
             return _FORBIDDEN_PAUSE

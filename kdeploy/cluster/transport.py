@@ -36,6 +36,7 @@ _GRACE = 0.25
 _RENEW_AT_MOST_EACH = 5.0
 # With less time than this a repeated read could but time out, and hide what the one before it has found.
 _LEAST_TIME = 0.1
+_FIRST_TRIES = 3
 
 T = TypeVar("T")
 
@@ -91,6 +92,7 @@ class Transport:
         self._reopen = reopen
         self._renewed_at = float("-inf")
         self._counts: Counter[Purpose] = Counter()
+        self._answered = False
         self._lock = threading.Lock()
         self._renewing = threading.Lock()
         self.closed = threading.Event()
@@ -130,8 +132,13 @@ class Transport:
             except UnreachableError as error:
                 pause = pause_after(error, attempt)
                 attempt += 1
-                if self._clock.now() + pause + _LEAST_TIME > until or self.closed.wait(pause):
+                late = self._clock.now() + pause + _LEAST_TIME > until
+                if late or self._is_nobody_there(attempt) or self.closed.wait(pause):
                     raise
+
+    def _is_nobody_there(self, attempts: int) -> bool:
+        """Whether the address itself may be wrong: then that is told at once, not when the time is up."""
+        return not self._answered and attempts >= _FIRST_TRIES
 
     def stream(self, request: Request, read_timeout: float) -> urllib3.BaseHTTPResponse:
         """Opens an answer that goes on: the caller reads it, and closes it. Raises as `once` does."""
@@ -199,6 +206,7 @@ class Transport:
             response.close()
             raise transport_failure(error, doing, self._session.server) from None
         response.release_conn()
+        self._answered = True
         return Answer(status=response.status, headers=response.headers, body=bytes(body))
 
     def _renew(self, refused: Session) -> Session | None:

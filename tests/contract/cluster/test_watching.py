@@ -236,6 +236,20 @@ def test_a_server_that_is_away_is_told_once_and_once_when_it_is_back(
     assert len(server.of("LIST pods")) >= 2
 
 
+def test_streams_that_died_without_a_word_while_the_server_was_away_list_again(
+    connected: Any, server: ApiServer, target: Target
+) -> None:
+    cluster = connected(silence=0.05)
+    cluster.open(target, time.monotonic() + 5)
+    eventually(lambda: server.watching() == 3)
+    server.always("GET deployments", failed(503, "ServiceUnavailable", "starting"))
+    assert isinstance(cluster.next(time.monotonic() + 3), Reconnected)
+    server.mute_watches()
+    change(server, "Running")
+    server.always("GET deployments", None)
+    eventually(lambda: phases(cluster.snapshot())["web-1-a"] == "Running")
+
+
 def test_closing_waits_for_nothing(opened: KubernetesCluster) -> None:
     began = time.monotonic()
     opened.close()

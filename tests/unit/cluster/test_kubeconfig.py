@@ -10,7 +10,6 @@ from kdeploy.cluster.kubeconfig import Context, choose_context, default_namespac
 from kdeploy.errors import ConfigError
 from kdeploy.model import Outcome
 
-
 CLUSTER = "{name: c, cluster: {server: 'https://c'}}"
 FTP = "{name: d, cluster: {server: 'ftp://d'}}"
 

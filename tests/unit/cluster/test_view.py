@@ -92,11 +92,19 @@ def test_what_the_stream_has_shown_meanwhile_is_not_overwritten_by_an_older_read
 
 
 def test_events_older_than_a_read_are_passed_over_until_the_stream_has_caught_up() -> None:
-    view = join(View(objects={"a": pod("a", 1)}), View(objects={"a": pod("a", 1)}), frozenset(), {"a": pod("a", 3)})
-    assert apply_event(view, event("MODIFIED", pod("a", 2)), DOING).objects["a"] == pod("a", 3)
-    caught_up = apply_event(view, event("MODIFIED", pod("a", 3)), DOING)
-    assert caught_up.awaited == {}
-    assert apply_event(caught_up, event("MODIFIED", pod("a", 4)), DOING).objects["a"] == pod("a", 4)
+    view = join(View(objects={"a": pod("a", 1)}), View(objects={"a": pod("a", 1)}), frozenset(), {"a": pod("a", 4)})
+    for older in (2, 3, 4):
+        view = apply_event(view, event("MODIFIED", pod("a", older)), DOING)
+        assert view.objects["a"] == pod("a", 4)
+    assert view.awaited == {}
+    assert apply_event(view, event("MODIFIED", pod("a", 5)), DOING).objects["a"] == pod("a", 5)
+
+
+def test_what_a_read_shows_deleted_does_not_come_back_with_older_events() -> None:
+    view = join(View(objects={"a": pod("a", 1)}), View(objects={"a": pod("a", 1)}), frozenset(), {})
+    view = apply_event(view, event("MODIFIED", pod("a", 2)), DOING)
+    assert view.objects == {}
+    assert apply_event(view, event("DELETED", pod("a", 3)), DOING).awaited == {}
 
 
 CHANGES = st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=12)
