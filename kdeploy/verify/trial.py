@@ -118,11 +118,12 @@ def probes_due(trial: Trial, pods: Sequence[PodAddress], now: float) -> tuple[tu
 def _choose(trial: Trial, pods: Sequence[PodAddress], now: float) -> dict[str | None, Tally]:
     if trial.check.url is not None:
         return dict(trial.tallies) or {None: Tally(address=None, since=now)}
-    kept = {pod.name: trial.tallies[pod.name] for pod in pods if _is_same(trial.tallies.get(pod.name), pod)}
+    kept: dict[str | None, Tally] = {
+        pod.name: trial.tallies[pod.name] for pod in pods if _is_same(trial.tallies.get(pod.name), pod)
+    }
     fresh = [pod for pod in sorted(pods, key=lambda pod: pod.name) if pod.name not in kept]
     fresh = fresh[: max(0, trial.check.pods - len(kept))]
-    chosen = kept | {pod.name: Tally(address=pod, since=now) for pod in fresh}
-    return {name: chosen[name] for name in sorted(chosen)}
+    return kept | {pod.name: Tally(address=pod, since=now) for pod in fresh}
 
 
 def _is_same(tally: Tally | None, pod: PodAddress) -> bool:

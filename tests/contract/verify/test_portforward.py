@@ -9,6 +9,7 @@ import ssl
 import struct
 import time
 from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -161,5 +162,6 @@ def test_a_name_that_could_not_be_verified_is_not_trusted(free_port: int) -> Non
 
 
 def test_the_headers_are_not_in_the_endpoints_repr() -> None:
-    endpoint = ApiEndpoint(server="https://api.example", tls=None, headers=lambda: [("Authorization", "hunter2")])
+    headers = partial(list[tuple[str, str]], [("Authorization", "hunter2")])
+    endpoint = ApiEndpoint(server="https://api.example", tls=None, headers=headers)
     assert "hunter2" not in repr(endpoint)

@@ -104,7 +104,7 @@ def test_what_is_no_http_is_a_bad_sample(serve: Serve, said: bytes) -> None:
 
 
 def test_plain_http_behind_an_https_url_is_a_bad_sample(serve: Serve) -> None:
-    assert ask(f"https://127.0.0.1:{serve(says(b'HTTP/1.1 200 OK'))}/", timeout=1.0).ok is False
+    assert ask(f"https://127.0.0.1:{serve(says(b'HTTP/1.1 200 OK'))}/", timeout=0.2).ok is False
 
 
 @pytest.mark.parametrize("url", ["ftp://shop.example/", "http://", "http://[::1", "http://127.0.0.1:99999/", "/health"])

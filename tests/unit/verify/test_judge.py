@@ -179,7 +179,17 @@ def test_a_pending_check_says_how_far_it_is_and_what_is_wrong() -> None:
 
 @pytest.mark.parametrize(
     ("rate", "samples", "allowed"),
-    [(0.95, 20, 1), (1.0, 20, 0), (0.9, 10, 1), (0.7, 10, 3), (0.29, 100, 71), (0.999, 20, 0), (0.0, 5, 5)],
+    [
+        (0.95, 20, 1),
+        (1.0, 20, 0),
+        (0.9, 10, 1),
+        (0.7, 10, 3),
+        (0.29, 100, 71),
+        (0.55, 100, 45),
+        (0.07, 100, 93),
+        (0.999, 20, 0),
+        (0.0, 5, 5),
+    ],
 )
 def test_the_allowed_failures_are_exact(rate: float, samples: int, allowed: int) -> None:
     assert failures_allowed(replace(CHECK, samples=samples, success_rate=rate)) == allowed
@@ -234,6 +244,18 @@ def test_no_answer_at_all_is_unreachable_not_unhealthy() -> None:
     assert (verdict.reason, verdict.hint) == (Reason.VERIFY_UNREACHABLE, UNREACHABLE_HINT)
     assert verdict.result.message == "web-a: no answer of its own for 10s: 403 Forbidden"
     assert (verdict.result.samples, run.now) == (0, 10.0)
+
+
+def test_an_unreachable_url_gets_no_advice_about_pods() -> None:
+    check = replace(CHECK, path=None, url="https://shop.example/health")
+    verdict = Simulator(check=check, answers=in_turn(then=None)).run()
+    assert (verdict.reason, verdict.hint) == (Reason.VERIFY_UNREACHABLE, "")
+
+
+def test_patience_ends_in_time_though_the_next_probe_would_be_later() -> None:
+    run = Simulator(check=replace(CHECK, interval=60.0), answers=in_turn(then=False))
+    assert run.run().reason is Reason.UNHEALTHY
+    assert run.now == 10.0
 
 
 def test_answers_that_are_no_samples_change_no_count() -> None:
