@@ -38,6 +38,9 @@ _CANNOT_START = re.compile(
     re.I,
 )
 
+# containerd and runc wrap the cause in the names of the steps that led to it.
+_STEPS = re.compile(r"^.*(?:unable to start container process|starting container process caused): ", re.S)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -190,7 +193,7 @@ def _finding(pod: Obj, status: Obj, reason: Reason, message: str, *, permanent: 
         pod=name_of(pod),
         container=str(status["name"]),
         reason=reason,
-        message=message,
+        message=_STEPS.sub("", message),
         exit_code=terminated.get("exitCode"),
         restarts=int(status.get("restartCount") or 0),
     )

@@ -111,7 +111,7 @@ def _send_and_leave(run: Run, plan: RestorePlan) -> Report:
     except KdeployError as error:
         message = f"interrupted, and the restore patch was not accepted: {error.message}"
         return run.report(Outcome.ROLLBACK_FAILED, Reason.INTERRUPTED, message, _by_hand(run))
-    message = f"interrupted; {run.rolled_back_to} was put back, its rollout was not waited for"
+    message = "interrupted; the version before was put back, its rollout was not waited for"
     return run.report(Outcome.INTERRUPTED, Reason.INTERRUPTED, message, _watch_hint(run))
 
 

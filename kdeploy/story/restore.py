@@ -94,7 +94,7 @@ def _see_through(run: Run, plan: RestorePlan, live: Obj) -> Restoration:
     return Restoration(
         outcome=Outcome.RESTORED,
         reason=Reason.RESTORED,
-        message=f"{run.rolled_back_to} runs again: {fresh.message}",
+        message=f"revision {run.revision} runs, restored from revision {plan.to.revision}: {fresh.message}",
         checks=examined.checks,
     )
 
