@@ -73,7 +73,7 @@ OPTIONS: Mapping[str, Any] = {
     ],
     "on_interrupt": Annotated[
         Literal["rollback", "leave"] | None,
-        _option("on_interrupt", "What SIGINT and SIGTERM do after the patch [rollback]."),
+        _option("on_interrupt", "What SIGINT and SIGTERM do after the patch [rollback].", metavar="rollback|leave"),
     ],
     "force": _switch("force", "Deploy an older commit too.", "--force"),
     "dry_run": _switch("dry_run", "Ask the cluster whether it would take the patch; change nothing.", "--dry-run"),
@@ -82,7 +82,7 @@ OPTIONS: Mapping[str, Any] = {
     "from_file": _text("from_file", "Judge the output of kubectl get deploy,rs,pods,events -o yaml.", metavar="DUMP"),
     "output": Annotated[
         Literal["human", "json", "jsonl"],
-        _option("output", "What goes to stdout [human].", "-o", "--output"),
+        _option("output", "What goes to stdout [human].", "-o", "--output", metavar="human|json|jsonl"),
     ],
     "report": _text("report", "Write the report as JSON to this file too.", metavar="FILE"),
     "trace": _text("trace", "Write every event as a line of JSON to this file.", metavar="FILE"),

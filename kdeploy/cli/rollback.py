@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kdeploy.cli.command import OUTPUT, WAIT, WHERE, command
+from kdeploy.cli.command import OUTPUT, WHERE, command
 
 if TYPE_CHECKING:
     from kdeploy.cli.run import Result, Session
 
 
-@command("target", *WHERE, "container", "to", *WAIT, "verify_http", "on_interrupt", *OUTPUT)
+@command("target", *WHERE, "container", "to", "rollback_timeout", "crash_budget", "verify_http", *OUTPUT)
 def rollback(session: Session) -> Result:
     """Restore a verified revision.
 

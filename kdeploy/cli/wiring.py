@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kdeploy.build import inspect_source, open_builder, open_history, open_registry, request_build
 from kdeploy.cli.run import Session
+from kdeploy.cli.secrets import known_secrets
 from kdeploy.cluster.client import KubernetesCluster
 from kdeploy.cluster.connect import connect
 from kdeploy.cluster.kubeconfig import choose_context, default_namespace
@@ -33,9 +34,8 @@ from kdeploy.verify.portforward import ApiEndpoint, PortForwarder
 def load_settings(session: Session) -> Settings:
     """Reads kdeploy.yaml, if there is one, and decides every setting. Raises ConfigError."""
     settings = resolve(find_config(session.flags.config, Path()), session.flags)
-    for check in settings.checks:
-        for value in check.headers.values():
-            session.redactor.add(Secret(value))
+    for secret in known_secrets(settings, session.env):
+        session.redactor.add(secret)
     return settings
 
 

@@ -1,0 +1,156 @@
+"""Writes docs/cli.md, docs/config.md and the JSON Schemas from the code: `make docs`. A test holds that they agree."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from typer.main import get_command
+
+from kdeploy.cli.app import app
+from kdeploy.config.duration import PATTERN
+from kdeploy.config.schema import FILE, make_config_schema
+from kdeploy.config.shape import config_schema
+from kdeploy.report.schema import write_schemas
+
+FOLDER = Path(__file__).parent
+
+EXAMPLE = """\
+version: 1
+services:
+  web:
+    target: deployment/web-app
+    namespace: shop
+    containers: [web]
+    image: ghcr.io/acme/web
+    build: {context: ., dockerfile: Dockerfile, target: "", args: {}, secrets: [], platforms: []}
+    timeout: 10m
+    verify:
+      - http: {path: /health, port: 8080, samples: 20, success_rate: 1.0, within: 60s, watch_for: 30s}
+environments:
+  staging: {context: kind-staging, namespace: shop}
+  prod:
+    context: prod
+    url: https://shop.example
+    services:
+      web: {timeout: 20m}
+"""
+
+CLI_INTRODUCTION = """\
+# The command line
+
+Made by `make docs` from the code: change the flags there.
+
+Each flag may be given by its environment variable instead; the flag wins, and an empty variable counts as unset. A flag
+that is repeatable takes several values from its variable, separated by white space. Durations read like `90s`, `10m` or
+`1h30m`. Progress goes to stderr, results to stdout."""
+
+CONFIG_INTRODUCTION = f"""\
+# kdeploy.yaml
+
+Made by `make docs` from the code (kdeploy/config/shape.py): change the keys there. `kdeploy schema config` prints the
+JSON Schema for your editor.
+
+```yaml
+{EXAMPLE}```
+
+What decides, the strongest first: a flag, its environment variable, the service's block in the environment, the
+environment's block, the service's block, the default. Lists and maps replace each other whole; the keys of `build` do
+so one by one.
+
+The file is YAML 1.2 without tags and merge keys: `yes` is a text, and `true` a truth value. Paths start from the file's
+folder. Durations read like `90s`, `10m` or `1h30m`; a number without a unit is refused."""
+
+CONFIG_END = """\
+## A service in an environment: `environments.NAME.services.NAME`
+
+The keys of a service, none of them required: what stands here counts in this environment alone."""
+
+_BLOCKS = {
+    "File": "The file",
+    "Service": "A service: `services.NAME`",
+    "Build": "Building: `services.NAME.build`",
+    "Http": "A health check: `services.NAME.verify[].http`",
+    "Environment": "An environment: `environments.NAME`",
+}
+_TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
+
+
+def cli_page() -> str:
+    """docs/cli.md: every command with its flags and their variables."""
+    commands = getattr(get_command(app), "commands")  # noqa: B009  (the group's type is private to typer)
+    parts = (part for name, command in commands.items() for part in _command(name, command))
+    return "\n\n".join([CLI_INTRODUCTION, *parts]) + "\n"
+
+
+def _command(name: str, command: Any) -> Iterator[str]:
+    arguments = "".join(f" {param.metavar}" for param in command.params if param.param_type_name == "argument")
+    yield f"## `kdeploy {name}{arguments}`"
+    yield inspect.cleandoc(command.help)
+    rows = [_flag(param) for param in command.params if param.param_type_name == "option"]
+    if rows:
+        yield _table(("flag", "variable", ""), rows)
+
+
+def _flag(param: Any) -> tuple[str, str, str]:
+    names = ", ".join(f"`{name}`" for name in (*param.opts, *param.secondary_opts))
+    value = f" {param.metavar}" if param.metavar else ""
+    return f"{names}{value}", f"`{param.envvar}`", str(param.help)
+
+
+def config_page() -> str:
+    """docs/config.md: an example and every key of kdeploy.yaml."""
+    blocks = config_schema()["$defs"]
+    parts = (part for name, title in _BLOCKS.items() for part in _block(title, blocks[name]))
+    return "\n\n".join([CONFIG_INTRODUCTION, *parts, CONFIG_END]) + "\n"
+
+
+def _block(title: str, block: dict[str, Any]) -> Iterator[str]:
+    required = block.get("required", ())
+    yield f"## {title}"
+    keys = sorted(block["properties"].items(), key=lambda item: item[0] not in required)
+    rows = [(f"`{key}`", _type(value), _meaning(value, key in required)) for key, value in keys]
+    yield _table(("key", "value", ""), rows)
+
+
+def _meaning(value: dict[str, Any], required: bool) -> str:
+    return str(value["description"]) + (" **(required)**" if required else "")
+
+
+def _type(value: dict[str, Any]) -> str:
+    if "anyOf" in value:
+        return " or ".join(_type(one) for one in value["anyOf"] if one != {"type": "null"})
+    if "$ref" in value:
+        return "see below"
+    if "enum" in value:
+        return " or ".join(f"`{one}`" for one in value["enum"])
+    if value["type"] == "array":
+        items = _type(value["items"])
+        return "list" if items == "see below" else f"list of {items}s"
+    if value["type"] == "object":
+        inside = _type(value.get("additionalProperties", {"$ref": ""}))
+        return "map" if inside == "see below" else f"map to {inside}s"
+    return "duration" if value.get("pattern") == PATTERN else _TYPES[value["type"]]
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, str, str]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join("| " + " | ".join(re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in line) + " |" for line in lines)
+
+
+PAGES = {"cli.md": cli_page, "config.md": config_page}
+
+
+def main() -> None:
+    """Writes them all."""
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page(), encoding="utf-8")
+    FILE.write_text(make_config_schema(), encoding="utf-8")
+    write_schemas()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from kdeploy.cli.secrets import known_secrets
+from kdeploy.config.settings import BuildOptions, Settings
+from kdeploy.config.target import Workload
+from kdeploy.model import HttpCheck, Kind
+
+
+def found(*, checks: tuple[HttpCheck, ...] = (), secrets: tuple[str, ...] = (), **env: str) -> set[str]:
+    workload = Workload(kind=Kind.DEPLOYMENT, name="web")
+    settings = Settings(workload=workload, checks=checks, build=BuildOptions(secrets=secrets))
+    return {secret.reveal() for secret in known_secrets(settings, env)}
+
+
+def test_the_values_of_headers_are_secrets_with_and_without_their_scheme() -> None:
+    check = HttpCheck(name="a", path="/", headers={"Authorization": "Bearer t0ken", "X-Key": "k3y"})
+    assert found(checks=(check,)) == {"Bearer t0ken", "t0ken", "k3y"}
+
+
+def test_a_password_in_a_url_is_a_secret() -> None:
+    assert found(checks=(HttpCheck(name="a", url="https://u:p%40ss@x/"),)) == {"p%40ss", "p@ss"}
+
+
+def test_build_secrets_are_read_as_buildx_reads_them(tmp_path: Path) -> None:
+    file = tmp_path / "npmrc"
+    file.write_text("//registry/:_authToken=abc")
+    specifications = ("id=a,env=TOKEN", f"id=b,src={file}", "id=BARE", "id=none,env=UNSET", "id=c,src=/nonexistent")
+    expected = {"from-env", "//registry/:_authToken=abc", "from-id"}
+    assert found(secrets=specifications, TOKEN="from-env", BARE="from-id") == expected
