@@ -6,6 +6,7 @@ than one platform. The calls block in a thread of their own; this side waits wit
 
 from __future__ import annotations
 
+import math
 import queue
 import re
 import threading
@@ -46,6 +47,7 @@ class ClassicBuilder:
         _check_limits(request)
         image, deadline = pushed_name(request), time.monotonic() + timeout
         log = Log(output=output, hide=self.hide)
+        self.client.timeout = math.ceil(timeout)  # the SDK's own would end a push that is silent for a minute
         try:
             self._build(request, image, log, deadline)
             digest = self._push(image, log, deadline) or self.find(str(image))

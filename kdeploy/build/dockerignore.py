@@ -31,7 +31,7 @@ def is_ignored(path: str, rules: Sequence[Rule]) -> bool:
     places = ["/".join(parts[: count + 1]) for count in range(len(parts))]
     ignored = False
     for rule in rules:
-        if rule.is_exception == ignored and any(rule.pattern.fullmatch(place) for place in places):
+        if any(rule.pattern.fullmatch(place) for place in places):
             ignored = not rule.is_exception
     return ignored
 

@@ -48,7 +48,9 @@ def build_failure(lines: Sequence[str], image: Reference, title: str) -> BuildEr
     if _PUSHING.search(cause) or _failed_step(lines).startswith("pushing "):
         return push_failure(lines, image)
     hint = "mend the Dockerfile or what it runs; the last lines of the build say where"
-    if _DENIED.search(cause):
+    if "not supported for the docker driver" in cause:
+        hint = "make a builder that can do this: docker buildx create --use"
+    elif _DENIED.search(cause):
         hint = "docker login to the registry of the base image, and check its name in FROM"
     elif _UNREACHABLE.search(cause):
         hint = "a registry or server that the build needs cannot be reached; check the network and try again"
@@ -74,7 +76,7 @@ def push_failure(lines: Sequence[str], image: Reference) -> BuildError:
 def timed_out(title: str, seconds: float, lines: Sequence[str]) -> BuildError:
     """The error for a build that took longer than it may."""
     return BuildError(
-        f"{title} did not finish within {seconds:g} s",
+        f"{title} did not finish within {max(1, round(seconds))} s",
         hint="raise --build-timeout, or look at what the last lines were busy with",
         tail=last_lines(lines),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -39,6 +40,7 @@ class ReusingBuilder:
 
     def build_and_push(self, request: BuildRequest, output: Callable[[str], None], timeout: float) -> Image:
         """See `ports.Builder`. Where the registry cannot be asked the image is built; a push that fails says why."""
+        deadline = time.monotonic() + timeout
         if request.reusable:
             try:
                 digest = self._existing(request)
@@ -48,7 +50,7 @@ class ReusingBuilder:
                 if digest:
                     output(f"{pushed_name(request)} is in the registry already, from the same inputs")
                     return Image(repository=request.repository, tag=request.tag, digest=digest, reused=True)
-        return self.builder().build_and_push(request, output, timeout)
+        return self.builder().build_and_push(request, output, max(0.0, deadline - time.monotonic()))
 
     def _existing(self, request: BuildRequest) -> str | None:
         image = pushed_name(request)

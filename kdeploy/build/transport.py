@@ -27,6 +27,7 @@ from kdeploy.text import one_line
 
 _HUB_SERVER = "registry-1.docker.io"
 _ATTEMPTS = 4
+_PATIENCE = 20.0  # seconds after which no further attempt begins
 _MAX_WAIT = 10.0
 _MAX_REDIRECTS = 5
 _TOKEN_LIMIT = 1 << 20
@@ -98,7 +99,7 @@ class Transport:
         Raises RefusedError: ImageUnauthorized where the registry wants another login, else ImagePullFailed.
         """
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(_ATTEMPTS),
+            stop=tenacity.stop_after_attempt(_ATTEMPTS) | tenacity.stop_after_delay(_PATIENCE),
             wait=_wait,
             retry=tenacity.retry_if_exception_type(_TransientError),
             sleep=self._sleep,

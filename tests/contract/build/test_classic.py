@@ -28,12 +28,13 @@ PUSHED = {"aux": {"Tag": "v1", "Digest": DIGEST, "Size": 1}}
 
 @dataclass
 class Engine:
-    """Answers `build` and `push` with messages, one a chunk; `silence` lasts before the end of a build, in seconds."""
+    """Answers `build` and `push` with messages, one a chunk; a build ends after `silence`, a push after seconds."""
 
     build: list[dict[str, Any]] = field(default_factory=list)
     push: list[dict[str, Any]] = field(default_factory=lambda: [PUSHED])
     status: int = 200
     silence: threading.Event | None = None
+    slow_push: float = 0.0
     asked: list[tuple[str, dict[str, list[str]], dict[str, str], bytes]] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -83,6 +84,8 @@ class Engine:
             write_chunk(handler, json.dumps(message).encode() + b"\r\n")
         if is_build and self.silence:
             self.silence.wait(10)
+        elif not is_build:
+            time.sleep(self.slow_push)
         write_chunk(handler, b"")
 
 
@@ -153,6 +156,14 @@ def test_an_image_is_built_tagged_and_pushed(source: BuildRequest, seen: list[st
     assert json.loads(base64.urlsafe_b64decode(headers["X-Registry-Auth"]))["username"] == "ann"
     with tarfile.open(fileobj=io.BytesIO(context)) as tar:
         assert sorted(tar.getnames()) == [".dockerignore", "Dockerfile", "kept"]
+
+
+def test_a_push_may_be_silent_for_longer_than_the_sdk_waits(source: BuildRequest, seen: list[str]) -> None:
+    with Engine(push=[PUSHED], slow_push=0.3) as engine:
+        client = docker.APIClient(base_url=engine.address, version="1.41")
+        client.timeout = 0.1  # type: ignore[assignment]
+        assert ClassicBuilder(client=client, find=lambda _: None).build_and_push(source, seen.append, 10) == IMAGE
+        client.close()
 
 
 def test_a_build_that_fails_is_not_pushed(source: BuildRequest, seen: list[str]) -> None:

@@ -73,8 +73,10 @@ def test_a_line_without_end_is_cut() -> None:
 @pytest.mark.parametrize("stubborn", ["", "trap '' TERM;"])
 def test_at_the_timeout_the_whole_group_is_ended(stubborn: str) -> None:
     pids: list[str] = []
+    start = time.monotonic()
     with pytest.raises(TimeoutError):
         stream(shell(f"{stubborn} sleep 60 & echo $!; wait; wait"), line=pids.append, timeout=0.3)
+    assert time.monotonic() - start < 5
     assert until_gone(int(pids[0]))
 
 

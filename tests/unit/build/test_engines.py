@@ -156,6 +156,7 @@ def test_a_failure_shows_the_last_twenty_lines_without_control_characters() -> N
         (["ERROR: failed to solve: nosuch: pull access denied"], Reason.BUILD_FAILED, "FROM"),
         (["ERROR: lookup reg on 1.2.3.4:53: no such host"], Reason.BUILD_FAILED, "network"),
         (["ERROR: Cannot connect to the Docker daemon at x"], Reason.BUILD_FAILED, "DOCKER_HOST"),
+        (["ERROR: Multi-platform build is not supported for the docker driver."], Reason.BUILD_FAILED, "create --use"),
         (["ERROR: unknown instruction: FORM"], Reason.BUILD_FAILED, "Dockerfile"),
         ([], Reason.BUILD_FAILED, "Dockerfile"),
     ],
