@@ -186,8 +186,11 @@ class Registry(Protocol):
         """The image behind "repo:tag" or "repo@digest". Raises RefusedError: ImageNotFound, ImageUnauthorized, ..."""
         ...
 
-    def same_config(self, repository: str, one: str, other: str) -> bool | None:
-        """Whether two digests share an image config (then they are one image); None where that cannot be found out."""
+    def same_config(self, repository: str, one: str, other: str, timeout: float) -> bool | None:
+        """Whether two digests share an image config, and so are one image; None where that cannot be found out in time.
+
+        `timeout` in seconds.
+        """
         ...
 
 

@@ -10,10 +10,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
 from kdeploy.build.transport import Answer, Transport
-from kdeploy.errors import RefusedError
+from kdeploy.errors import KdeployError, RefusedError
 from kdeploy.model import Image, Obj, Reason
 from kdeploy.reference import Reference, parse
 from kdeploy.text import one_line
@@ -74,17 +76,26 @@ class DistributionRegistry:
         labels = _at(self._json(image, "blobs", config, _CONFIG_LIMIT), "config", "Labels") if config else None
         return {str(name): str(value) for name, value in labels.items()} if isinstance(labels, dict) else {}
 
-    def same_config(self, repository: str, one: str, other: str) -> bool | None:
+    def same_config(self, repository: str, one: str, other: str, timeout: float) -> bool | None:
         """Whether two digests are one image: the same manifest, one within the other's index, or the same config.
 
-        A node may name a config's own digest. None where the registry does not tell. Never raises RefusedError.
+        A node may name a config's own digest. None where the registry does not tell, or not within `timeout` seconds:
+        a deploy does not wait for evidence. Never raises RefusedError.
         """
         if one == other:
             return True
+        found: SimpleQueue[bool | None] = SimpleQueue()
+        Thread(target=lambda: found.put(self._compare(repository, one, other)), daemon=True).start()
+        try:
+            return found.get(timeout=timeout)
+        except Empty:
+            return None
+
+    def _compare(self, repository: str, one: str, other: str) -> bool | None:
         try:
             image = parse(repository)
             ours, theirs = self._identities(image, one), self._identities(image, other)
-        except RefusedError:
+        except KdeployError:
             return None
         if (ours | {one}) & (theirs | {other}):
             return True

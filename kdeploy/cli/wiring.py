@@ -85,9 +85,9 @@ class LazyRegistry:
         """See `ports.Registry`."""
         return self._open().resolve(reference)
 
-    def same_config(self, repository: str, one: str, other: str) -> bool | None:
+    def same_config(self, repository: str, one: str, other: str, timeout: float) -> bool | None:
         """See `ports.Registry`."""
-        return self._open().same_config(repository, one, other)
+        return self._open().same_config(repository, one, other, timeout)
 
 
 def edges(session: Session, settings: Settings, there: There, builder: Builder | None = None) -> Edges:

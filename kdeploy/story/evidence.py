@@ -35,7 +35,7 @@ def image_evidence(run: Run) -> None:
         return
     for digest in sorted(_reported(run) - {run.image.digest}):
         try:
-            same = run.edges.registry.same_config(run.image.repository, run.image.digest, digest)
+            same = run.edges.registry.same_config(run.image.repository, run.image.digest, digest, SECONDS)
         except KdeployError:
             same = None
         if same is not True:

@@ -228,6 +228,6 @@ def test_two_tags_of_one_build_are_the_same_image(shop: Workshop, engine: str, r
     shop.commit(f="2")
     other = shop.build(engine, repository, tag="other")
     registry = open_registry(shop.env)
-    assert registry.same_config(repository, one.digest, two.digest) is True
-    assert registry.same_config(repository, one.digest, other.digest) is False
-    assert registry.same_config(repository, one.digest, "sha256:" + "0" * 64) is None
+    assert registry.same_config(repository, one.digest, two.digest, 5.0) is True
+    assert registry.same_config(repository, one.digest, other.digest, 5.0) is False
+    assert registry.same_config(repository, one.digest, "sha256:" + "0" * 64, 5.0) is None

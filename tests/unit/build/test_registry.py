@@ -336,16 +336,16 @@ def test_images_with_one_config_are_the_same(http: responses.RequestsMock) -> No
     http.add("GET", f"{BASE}/manifests/{config}", status=404)
     http.add("GET", f"{BASE}/manifests/{ABSENT}", status=404)
     client = registry()
-    assert client.same_config(name, one, one) is True
-    assert client.same_config(name, one, two) is True
-    assert client.same_config(name, index, one) is True
-    assert client.same_config(name, index, two) is True
-    assert client.same_config(name, index, config) is True
-    assert client.same_config(name, index, other) is False
-    assert client.same_config(name, index, ABSENT) is None
+    assert client.same_config(name, one, one, 5.0) is True
+    assert client.same_config(name, one, two, 5.0) is True
+    assert client.same_config(name, index, one, 5.0) is True
+    assert client.same_config(name, index, two, 5.0) is True
+    assert client.same_config(name, index, config, 5.0) is True
+    assert client.same_config(name, index, other, 5.0) is False
+    assert client.same_config(name, index, ABSENT, 5.0) is None
 
 
 def test_what_the_registry_does_not_tell_is_not_known(http: responses.RequestsMock) -> None:
     http.add("GET", f"{BASE}/manifests/{ABSENT}", status=403)
-    assert registry().same_config("reg.example/acme/web", ABSENT, "sha256:" + "1" * 64) is None
-    assert registry().same_config("reg.example/acme/web", "nonsense", ABSENT) is None
+    assert registry().same_config("reg.example/acme/web", ABSENT, "sha256:" + "1" * 64, 5.0) is None
+    assert registry().same_config("reg.example/acme/web", "nonsense", ABSENT, 5.0) is None
