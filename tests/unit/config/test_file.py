@@ -82,6 +82,11 @@ def test_of_several_mappings_the_guilty_one_is_named() -> None:
     assert message.startswith("kdeploy.yaml:8: services.bad.timeout: 7 has no unit")
 
 
+def test_a_second_mistake_elsewhere_does_not_blame_the_innocent() -> None:
+    text = "version: 1\nservices:\n  good: {target: deploy/a}\n  bad: {target: 8}\nenvironments: {e: {contex: x}}\n"
+    assert refused(text)[0].startswith("kdeploy.yaml:4: services.bad.target: ")
+
+
 @pytest.mark.parametrize("value", ["600", '"600"', "true", "[]", "0s"])
 def test_a_timeout_that_is_no_duration_is_refused(value: str) -> None:
     message, hint = refused(f"{SERVICE}    timeout: {value}\n")
