@@ -93,10 +93,11 @@ def timed_out(snapshot: Snapshot, expected: Expected, verdict: Verdict, seconds:
     if not culprits and snapshot.workload is not None:
         culprits = unready(_view(snapshot.workload, snapshot, expected).new)
     reason = Reason(culprits[0].reason) if culprits else Reason.TIMEOUT
+    why = f"; {culprits[0].pod}: {culprits[0].message}" if culprits and not verdict.culprits else ""
     return Verdict(
         state=State.FAILED,
         reason=reason,
-        message=f"not complete after {seconds:g}s: {verdict.message}",
+        message=f"not complete after {seconds:g}s: {verdict.message}{why}",
         culprits=culprits,
         pods=verdict.pods,
     )
@@ -154,14 +155,16 @@ def _available(workload: Obj, revision: Revision | None, new: Sequence[Obj]) -> 
         return 0
     status = status_of(workload)
     count = status.get("numberAvailable") if kind_of(workload) is Kind.DAEMONSET else status.get("availableReplicas")
+    if count is None and kind_of(workload) is Kind.STATEFULSET:  # not told before Kubernetes 1.22
+        count = status.get("readyReplicas")
     return min(int(count or 0), sum(is_ready(pod) for pod in new))
 
 
 def _observed(view: _View, _: Expected) -> Verdict | None:
     if not is_observed(view.workload):
         return _progressing("waiting for the controller to observe the new spec")
-    if view.revision is None:
-        return _progressing("waiting for the controller to create the new revision")
+    if view.revision is None:  # a paused Deployment's controller creates none
+        return _paused(view, _) or _progressing("waiting for the controller to create the new revision")
     return None
 
 
