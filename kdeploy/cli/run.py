@@ -30,7 +30,6 @@ from kdeploy.report.value import Report, Timings
 from kdeploy.signals import Signals
 from kdeploy.text import one_line
 
-BUGS = "https://github.com/kdeploy/kdeploy/issues"
 TAIL = 20
 """Lines of the builder's output that are shown again where a failed build's were not to be seen."""
 
@@ -180,7 +179,7 @@ def _bug(error: Exception) -> Report:
         exit_code=Outcome.INTERNAL.exit_code,
         reason=Reason.INTERNAL,
         message=one_line(f"this is a bug in kdeploy: {type(error).__name__}: {error}"),
-        hint=f"look at the workload, run again with -v, and report what it shows at {BUGS}",
+        hint="look at the workload; run again with -v, and report what that shows, with kdeploy --version",
     )
 
 

@@ -58,6 +58,8 @@ def _verdict(report: Report, marks: Marks) -> list[str]:
 def _good(report: Report, entry: TargetReport | None, marks: Marks) -> str:
     if entry is None:
         return f"{marks.good} {report.outcome.value}: {one_line(report.message)}"
+    if report.timings.rollout is None:  # a dry run, verify, rollback: the story's own sentence says more
+        return f"{marks.good} {report.outcome.value} {_where(entry)}: {one_line(report.message)}"
     image = short(entry.image.reference) if entry.image else ""
     revision = f"revision {one_line(entry.revision)}" if entry.revision else ""
     facts = ", ".join(filter(None, (image, revision, _verified(entry))))

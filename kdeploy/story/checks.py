@@ -29,6 +29,9 @@ class Examination:
     checks: tuple[CheckResult, ...]
 
 
+_LOST = (State.FAILED, State.SUPERSEDED)
+
+
 def examine_rollout(run: Run, checks: tuple[HttpCheck, ...], expected: Expected, until: float) -> Verdict:
     """Waits for the rollout, runs the checks on it, and confirms both by a fresh read. Always a final verdict."""
     with run.phase(Phase.ROLLOUT):
@@ -65,9 +68,9 @@ def examine(
     while True:
         snapshot, now = run.edges.cluster.snapshot(), run.now()
         rollout = assess(snapshot, expected)
-        if run.signal is not None and not rollout.is_final:
+        if run.signal is not None and rollout.state not in _LOST:
             rollout = interrupted(rollout)
-        if rollout.state in (State.FAILED, State.SUPERSEDED):
+        if rollout.state in _LOST:
             return _end(run, phase, rollout, trials, now)
         judgements = _ask(run, trials, snapshot, expected.containers, now)
         _tell(run, judgements, ended)
@@ -93,13 +96,13 @@ def confirm(run: Run, expected: Expected, until: float) -> Verdict:
             verdict = assess(run.edges.cluster.refresh(until), expected)
         except ClusterError as error:
             return Verdict(state=State.FAILED, reason=Reason.CLUSTER_UNREACHABLE, message=error.message)
+        if run.signal is not None and verdict.state not in _LOST:
+            return interrupted(verdict)
         if verdict.is_final:
             return verdict
         if run.now() >= until:
             return replace(verdict, state=State.FAILED, reason=Reason.TIMEOUT)
         run.next(Phase.VERIFY, min(until, run.now() + 1.0))
-        if run.signal is not None:
-            return interrupted(verdict)
 
 
 def _ask(

@@ -64,7 +64,7 @@ def test_a_bug_is_exit_70_with_one_line_and_where_to_report_it() -> None:
     ran = Ran(raising(KeyError("x")), Flags(output="json"))
     assert (ran.code, ran.report["outcome"], ran.report["reason"]) == (70, "internal", "Internal")
     assert "KeyError" in ran.report["message"]
-    assert "issues" in ran.report["hint"]
+    assert "report what that shows" in ran.report["hint"]
     assert "Traceback" not in ran.err
 
 
