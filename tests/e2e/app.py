@@ -1,0 +1,77 @@
+"""The app that the tests deploy: busybox httpd and a shell script, so that a version is a few lines of text."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+PORT = 8080
+HEALTH = "/cgi-bin/health"
+
+_SERVE = f"httpd -f -p {PORT} -h /app/www"
+_START = f'#!/bin/sh\necho "$(cat /app/version) starts"\nexec {_SERVE}\n'
+_PASS = "Status: 200 OK"
+_FAIL = "Status: 500 Internal Server Error"
+_DOCKERFILE = "FROM {base}\nCOPY app /app\nCMD {command}\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One version of the app: what its commit holds. `health` is the shell that answers HEALTH."""
+
+    name: str
+    start: str = _START
+    health: str = f"echo '{_PASS}'"
+    command: str = '["/bin/sh", "/app/start"]'
+    dockerfile: str = _DOCKERFILE
+
+    def files(self, base: str) -> Mapping[str, str]:
+        """The checkout's files by their paths, `base` being the image that it is built from."""
+        answer = "echo 'Content-Type: text/plain'\necho\ncat /app/version\n"
+        return {
+            "Dockerfile": self.dockerfile.format(base=base, command=self.command),
+            "app/version": f"{self.name}\n",
+            "app/start": self.start,
+            "app/www/index.html": f"{self.name}\n",
+            "app/www/cgi-bin/health": f"#!/bin/sh\n{self.health}\n{answer}",
+        }
+
+
+def good(name: str) -> Version:
+    """Starts, serves and is healthy."""
+    return Version(name=name)
+
+
+def crashing(name: str) -> Version:
+    """Ends at once, with a last word in its log."""
+    return Version(name=name, start="#!/bin/sh\necho 'no database, no service' >&2\nexit 7\n")
+
+
+def crashing_later(name: str, seconds: int) -> Version:
+    """Serves and is ready, and ends after some seconds."""
+    return Version(name=name, start=f"#!/bin/sh\n{_SERVE} &\nsleep {seconds}\necho 'out of luck'\nexit 3\n")
+
+
+def never_ready(name: str) -> Version:
+    """Runs, and listens to nothing."""
+    return Version(name=name, start="#!/bin/sh\nexec sleep 3600\n")
+
+
+def unhealthy(name: str) -> Version:
+    """Is ready, and answers HEALTH with 500."""
+    return Version(name=name, health=f"echo '{_FAIL}'")
+
+
+def without_entry_point(name: str) -> Version:
+    """Names a program that is not in the image."""
+    return Version(name=name, command='["/app/missing"]')
+
+
+def depending_on(name: str, service: str) -> Version:
+    """Is healthy while a Kubernetes service answers, by the address that pods find in their environment."""
+    host = f"${service.upper()}_SERVICE_HOST"
+    ask = f"if wget -q -T 1 -O /dev/null http://{host}/; then echo '{_PASS}'; else echo '{_FAIL}'; fi"
+    return Version(name=name, health=ask)
+
+
+def unbuildable(name: str) -> Version:
+    """Its Dockerfile fails."""
+    return Version(name=name, dockerfile="FROM {base}\nRUN echo 'the compiler says no' && exit 9\nCMD {command}\n")

@@ -1,0 +1,45 @@
+"""Fixtures of the end-to-end tests: the cluster, and a scene of each test's own in it."""
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.cluster import from_environment
+from tests.cluster.errors import UnsupportedError
+from tests.e2e.scene import AnyCluster, Images, Scene, open_scene
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of this folder are marked e2e."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("e2e")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """What only a cluster of the rig's own can do is skipped on another."""
+    try:
+        return (yield)
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> AnyCluster:
+    """The cluster that the environment names (see tests/cluster/README.md)."""
+    return from_environment()
+
+
+@pytest.fixture(scope="session")
+def images(cluster: AnyCluster, tmp_path_factory: pytest.TempPathFactory) -> Images:
+    """Images that did not come from kdeploy."""
+    return Images(cluster=cluster, folder=tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture
+def scene(cluster: AnyCluster, images: Images, tmp_path: Path) -> Iterator[Scene]:
+    """A namespace, a checkout and kdeploy, for one test."""
+    with open_scene(cluster, images, tmp_path) as opened:
+        yield opened
