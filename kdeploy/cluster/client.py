@@ -22,6 +22,8 @@ from kdeploy.ports import Clock, Notice
 
 SILENCE_SECONDS = 5.0
 _EVENTS_OF_PODS = 3
+_LOG_IS_GONE = "unable to retrieve container logs for "
+"""What a kubelet answers, with status 200, where it has removed the container (kuberuntime_container.go)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -179,7 +181,8 @@ class KubernetesCluster:
             answer = self._transport.exchange(request, until - self._clock.now())
         except ClusterError:
             return ""
-        return answer.body[: requests.LOG_LIMIT_BYTES].decode(errors="replace") if answer.status == 200 else ""
+        text = answer.body[: requests.LOG_LIMIT_BYTES].decode(errors="replace")
+        return text if answer.status == 200 and not text.startswith(_LOG_IS_GONE) else ""
 
     def pod_proxy(
         self, pod: str, port: int, scheme: str, path_and_query: str, headers: Mapping[str, str], timeout: float

@@ -268,6 +268,11 @@ def test_events_and_logs_that_may_not_be_read_are_empty(opened: KubernetesCluste
     assert opened.log_tail("web-1-a", "web", previous=True, lines=5, until=soon()) == ""
 
 
+def test_a_kubelet_that_has_removed_the_container_has_no_log(opened: KubernetesCluster, server: ApiServer) -> None:
+    server.answer("GET pods", Reply(body="unable to retrieve container logs for containerd://d79228"))
+    assert opened.log_tail("web-1-a", "web", previous=True, lines=5, until=soon()) == ""
+
+
 def test_the_last_lines_of_a_log_are_asked_for_within_bounds(opened: KubernetesCluster, server: ApiServer) -> None:
     assert opened.log_tail("web-1-a", "web", previous=True, lines=5, until=soon()) == "one\ntwo\n"
     asked = server.of("GET pods")[0].query
