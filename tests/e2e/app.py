@@ -68,8 +68,8 @@ def without_entry_point(name: str) -> Version:
 def depending_on(name: str, service: str) -> Version:
     """Is healthy while a Kubernetes service answers, by the address that pods find in their environment."""
     host = f"${service.upper()}_SERVICE_HOST"
-    ask = f"if wget -q -T 1 -O /dev/null http://{host}/; then echo '{_PASS}'; else echo '{_FAIL}'; fi"
-    return Version(name=name, health=ask)
+    ask = f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 {host} 80 | grep -q ' 200 '"
+    return Version(name=name, health=f"if {ask}; then echo '{_PASS}'; else echo '{_FAIL}'; fi")
 
 
 def unbuildable(name: str) -> Version:

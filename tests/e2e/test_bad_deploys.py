@@ -103,7 +103,9 @@ def test_a_version_that_is_ready_but_not_healthy_is_rolled_back(scene: Scene) ->
     assert live.template == before.template
     assert live.marks == before.marks
     assert ran.deploy["rolled_back_to"] == first.image
-    assert ran.checks == [(f"http {HEALTH}", True)], "of the restored version, which was asked again"
+    assert ran.checks == [(f"http {HEALTH}", False)], "of the version that failed"
+    asked = [event["result"]["passed"] for event in ran.events if event["type"] == "check"]
+    assert asked == [True, False, True], "the older version, the new one, the restored one"
 
 
 def test_a_crash_after_the_checks_passed_is_seen_while_the_rollout_is_watched(scene: Scene) -> None:
