@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 _NEEDED = """They need one of these:
-- root on Debian 12, for a cluster of their own: its Kubernetes comes from $KDEPLOY_K8S_BINARIES or `make cluster-binaries`
+- root on Debian 12, for a cluster of their own; Kubernetes is from $KDEPLOY_K8S_BINARIES or `make cluster-binaries`
 - KDEPLOY_E2E_KUBECONFIG and KDEPLOY_E2E_REGISTRY: kind or any other cluster (tests/cluster/README.md)
 """
 

@@ -68,7 +68,7 @@ class Live:
         return sum(is_ready(pod) for pod in self.pods)
 
     def runs(self, image: str, pods: int) -> None:
-        """Asserts that the template and all pods name `image`, the spec is observed, and just so many pods are ready."""
+        """Asserts that template and pods name `image`, the spec is observed, and just so many pods are ready."""
         assert self.image == image
         assert self.workload["status"]["observedGeneration"] == self.generation
         assert [(_image(pod["spec"]), is_ready(pod)) for pod in self.pods] == [(image, True)] * pods
@@ -98,7 +98,7 @@ class Kube:
     def get(self, *what: str) -> Any:
         """An object, or a list's items."""
         found = json.loads(self("get", *what, "--output=json"))
-        return found["items"] if "items" in found else found
+        return found.get("items", found)
 
     def look(self, target: str) -> Live:
         """A workload such as "deployment/app" and the pods that its selector finds."""

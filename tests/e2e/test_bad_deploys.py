@@ -134,7 +134,8 @@ def test_a_check_that_failed_before_the_first_deploy_too_still_gets_the_old_vers
 def test_what_breaks_old_and_new_alike_ends_as_a_failed_rollback(scene: Scene) -> None:
     """The old version is put back, its check fails as well: a human is needed, and is told both."""
     scene.kube.apply(
-        workload("Deployment", scene.images.of(good("seed")), name="database", replicas=1), service("database", "database")
+        workload("Deployment", scene.images.of(good("seed")), name="database", replicas=1),
+        service("database", "database"),
     )
     scene.kube.roll_out("deployment/database")
     scene.create()
@@ -151,7 +152,7 @@ def test_what_breaks_old_and_new_alike_ends_as_a_failed_rollback(scene: Scene) -
 
 
 def test_a_foreign_change_that_was_live_and_healthy_is_what_comes_back(scene: Scene) -> None:
-    """Verified, then somebody's `kubectl set env`, then a bad deploy: the hotfix is kept, though it bears no valid mark."""
+    """Verified, then somebody's `kubectl set env`, then a bad deploy: the hotfix is kept, without a valid mark."""
     first, verified = begin(scene)
     scene.kube("set", "env", scene.target, "HOTFIX=yes")
     scene.kube.roll_out(scene.target)

@@ -30,7 +30,10 @@ def workload(
     }
     if secret:
         pod["imagePullSecrets"] = [{"name": secret}]
-    own: dict[str, Any] = {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}
+    own: dict[str, Any] = {
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": pod},
+    }
     if kind != "DaemonSet":
         own["replicas"] = replicas
     if kind == "StatefulSet":
