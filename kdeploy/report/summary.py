@@ -22,7 +22,7 @@ _NOW: dict[Outcome, str] = {
     Outcome.USAGE: "nothing was touched",
     Outcome.BUILD_FAILED: "the cluster was not touched",
     Outcome.REFUSED: _UNTOUCHED,
-    Outcome.ROLLED_BACK: "the previous version runs again, as good as before this deploy",
+    Outcome.ROLLED_BACK: "the previous version runs again, as good as before",
     Outcome.ROLLBACK_FAILED: "neither version is known to be healthy: this needs a person",
     Outcome.NOT_ROLLED_BACK: "the failed version was left in place",
     Outcome.SUPERSEDED: "somebody else's newer change is live; it was not touched",

@@ -35,7 +35,7 @@ def test_a_rolled_back_deploy_reads_like_this(failed_report: Report) -> None:
         summary(failed_report)
         == """\
 ✗ rolled-back deployment/web in shop on prod: CrashLoop: container web of pod web-7d9-x2x1z exited with code 1, 4 times
-  now: the previous version runs again, as good as before this deploy: ghcr.io/acme/web:1111111@sha256:cdcdcdcdcdcd, revision 6
+  now: the previous version runs again, as good as before: ghcr.io/acme/web:1111111@sha256:cdcdcdcdcdcd, revision 6
   build 12.4s, rollout 51.0s, rollback 2.0s, total 1m06s
   pod web-7d9-x2x1z, container web: CrashLoopBackOff, exit code 1, 3 restarts
     back-off 40s restarting failed container
