@@ -24,7 +24,7 @@ from kdeploy.rollout.revisions import live_revision, new_pods
 from kdeploy.rollout.template import template_hash, template_of
 from kdeploy.story.baseline import is_live, take_baseline
 from kdeploy.story.checks import examine_rollout
-from kdeploy.story.ending import good_message, good_reason, note_revision, undo, verify_unchanged
+from kdeploy.story.ending import good_message, good_reason, undo, verify_unchanged
 from kdeploy.story.evidence import image_evidence
 from kdeploy.story.patching import mark_verified, send
 from kdeploy.story.request import DeployRequest
@@ -63,7 +63,6 @@ def deploy(request: DeployRequest, edges: Edges) -> Report:
         return run.stopped(error)
     verdict = see_through(run, request, ours)
     if verdict.passed:
-        note_revision(run)
         return run.report(Outcome.DEPLOYED, good_reason(request.checks, verdict), good_message(run, request, verdict))
     return undo(run, request, baseline, ours, verdict)
 

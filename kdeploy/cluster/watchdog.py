@@ -16,7 +16,7 @@ from kdeploy.ports import Changed, Clock, Notice, Reconnected
 
 _ANSWER_WITHIN = 2.0
 # How long the stream may take to bring what a read has already shown.
-_GRACE = 0.2
+_GRACE = 1.0
 
 
 class Watchdog:

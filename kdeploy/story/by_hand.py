@@ -17,7 +17,6 @@ from kdeploy.rollout.preflight import refuse_unfit
 from kdeploy.rollout.revisions import Revision, live_revision, new_pods, revisions_of
 from kdeploy.rollout.template import template_hash, template_of
 from kdeploy.story.checks import examine, settled
-from kdeploy.story.ending import note_revision
 from kdeploy.story.evidence import with_evidence
 from kdeploy.story.request import RollbackRequest, VerifyRequest
 from kdeploy.story.restore import RestorePlan, restore
@@ -33,7 +32,6 @@ def verify(request: VerifyRequest, edges: Edges) -> Report:
         snapshot = edges.cluster.open(request.target, run.now() + READ_TIMEOUT)
         workload = _workload(snapshot, request)
         run.containers = request.containers or _all(workload)
-        note_revision(run)
         restarts = restarts_of(new_pods(snapshot))
         expected = expect(workload, crash_budget=request.limits.crash_budget, restarts_before=restarts)
         expected = settled(snapshot, replace(expected, containers=run.containers))

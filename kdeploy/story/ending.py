@@ -11,7 +11,7 @@ from kdeploy.report.value import Report
 from kdeploy.rollback.choose import Baseline, NoTarget, RollbackTarget, choose_rollback
 from kdeploy.rollout.assess import Expected, expect
 from kdeploy.rollout.classify import restarts_of
-from kdeploy.rollout.revisions import live_revision, new_pods, revisions_of
+from kdeploy.rollout.revisions import new_pods, revisions_of
 from kdeploy.rollout.template import template_hash, template_of
 from kdeploy.story.checks import examine_rollout
 from kdeploy.story.evidence import with_evidence
@@ -44,7 +44,6 @@ def verify_unchanged(run: Run, request: DeployRequest, before: Snapshot) -> Repo
     expected = replace(expected, containers=run.containers)
     run.edges.interrupts.defer()
     verdict = examine_rollout(run, request.checks, expected, run.now() + request.limits.timeout)
-    note_revision(run)
     if verdict.passed:
         message = good_message(run, request, verdict)
         return run.report(Outcome.UNCHANGED, good_reason(request.checks, verdict), f"it ran already: {message}")
@@ -55,12 +54,6 @@ def verify_unchanged(run: Run, request: DeployRequest, before: Snapshot) -> Repo
     run.culprits = with_evidence(run, verdict)
     message = f"{verdict.message}; it ran already and was verified before, so it was left as it is"
     return run.report(Outcome.NOT_ROLLED_BACK, verdict.reason, message, _by_hand(run))
-
-
-def note_revision(run: Run) -> None:
-    """Puts the live revision's number into the report."""
-    revision = live_revision(run.edges.cluster.snapshot())
-    run.revision = str(revision.number) if revision else None
 
 
 def undo(run: Run, request: DeployRequest, baseline: Baseline, ours: Expected, verdict: Verdict) -> Report:

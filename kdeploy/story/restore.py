@@ -90,11 +90,10 @@ def _see_through(run: Run, plan: RestorePlan, live: Obj) -> Restoration:
         return replace(_ended(fresh), checks=examined.checks)
     if not plan.to.is_verified and not plan.to.lenient:
         mark_verified(run, expected, plan.until)
-    _note_revision(run)
     return Restoration(
         outcome=Outcome.RESTORED,
         reason=Reason.RESTORED,
-        message=f"revision {run.revision} runs, restored from revision {plan.to.revision}: {fresh.message}",
+        message=f"the version of revision {plan.to.revision} runs again: {fresh.message}",
         checks=examined.checks,
     )
 
@@ -135,11 +134,6 @@ def _unstick(run: Run, plan: RestorePlan) -> Callable[[Snapshot], None]:
                 run.warn(f"pod {name_of(pod)} could not be deleted: {error.message}")
 
     return unstick
-
-
-def _note_revision(run: Run) -> None:
-    revision = live_revision(run.edges.cluster.snapshot())
-    run.revision = str(revision.number) if revision else None
 
 
 def _has_template(hash_: str) -> Callable[[Obj], bool]:

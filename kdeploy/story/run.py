@@ -22,6 +22,7 @@ from kdeploy.ports import (
     Registry,
 )
 from kdeploy.report.value import ImageReport, Report, TargetReport, Timings
+from kdeploy.rollout.revisions import live_revision
 
 HEARTBEAT = 30.0
 
@@ -120,7 +121,9 @@ class Run:
         return verdict
 
     def report(self, outcome: Outcome, reason: Reason, message: str, hint: str = "") -> Report:
-        """The journal as the report."""
+        """The journal as the report. It names the revision that is live, where the workload was looked at."""
+        live = live_revision(self.edges.cluster.snapshot())
+        self.revision = str(live.number) if live else None
         code = 128 + self.signal if outcome is Outcome.INTERRUPTED and self.signal else outcome.exit_code
         return Report(
             outcome=outcome,
