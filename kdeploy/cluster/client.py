@@ -22,8 +22,8 @@ from kdeploy.ports import Clock, Notice
 
 SILENCE_SECONDS = 5.0
 _EVENTS_OF_PODS = 3
-_LOG_IS_GONE = "unable to retrieve container logs for "
-"""What a kubelet answers, with status 200, where it has removed the container (kuberuntime_container.go)."""
+_LOG_IS_GONE = ("unable to retrieve container logs for ", "failed to try resolving symlinks in path ")
+"""What a kubelet answers, with status 200, where it has removed the container or its log (kuberuntime_container.go)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

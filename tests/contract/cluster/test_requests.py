@@ -268,8 +268,17 @@ def test_events_and_logs_that_may_not_be_read_are_empty(opened: KubernetesCluste
     assert opened.log_tail("web-1-a", "web", previous=True, lines=5, until=soon()) == ""
 
 
-def test_a_kubelet_that_has_removed_the_container_has_no_log(opened: KubernetesCluster, server: ApiServer) -> None:
-    server.answer("GET pods", Reply(body="unable to retrieve container logs for containerd://d79228"))
+@pytest.mark.parametrize(
+    "said",
+    [
+        "unable to retrieve container logs for containerd://d79228",
+        'failed to try resolving symlinks in path "/var/log/pods/a/web/0.log": lstat 0.log: no such file or directory',
+    ],
+)
+def test_a_kubelet_that_has_removed_the_container_has_no_log(
+    opened: KubernetesCluster, server: ApiServer, said: str
+) -> None:
+    server.answer("GET pods", Reply(body=said))
     assert opened.log_tail("web-1-a", "web", previous=True, lines=5, until=soon()) == ""
 
 
