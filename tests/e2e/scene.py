@@ -16,7 +16,7 @@ from tests.e2e.app import HEALTH, Version, good
 from tests.e2e.checkout import Checkout
 from tests.e2e.kube import Kube, Live
 from tests.e2e.program import Program, Ran, Running
-from tests.e2e.workloads import NAME, workload
+from tests.e2e.workloads import NAME, service, workload
 
 AnyCluster = Cluster | External
 
@@ -101,6 +101,17 @@ class Scene:
     def deployed(self, version: Version) -> Ran:
         """A deploy that must go well: where a test needs a verified version before its own story begins."""
         return self.deploy(version).ended(0, "deployed", "Complete")
+
+    def start_database(self) -> None:
+        """A service called "database", which versions may depend on."""
+        manifest = workload("Deployment", self.images.of(SEED), name="database", replicas=1)
+        self.kube.apply(manifest, service("database", "database"))
+        self.kube.roll_out("deployment/database")
+
+    def stop_database(self) -> None:
+        """Scales it to nothing, and waits until its pod is gone: one on its way out still answers."""
+        self.kube("scale", "deployment/database", "--replicas=0")
+        self.kube.until(lambda: not self.kube.get("pods", "--selector=app=database"), "the end of the database")
 
     def write_kubeconfig(self, name: str, change: Any) -> Path:
         """A copy of the kubeconfig (its JSON) after `change(document)`."""

@@ -13,7 +13,7 @@ from tests.e2e.app import (
 from tests.e2e.kube import Live
 from tests.e2e.program import Ran
 from tests.e2e.scene import Scene
-from tests.e2e.workloads import service, workload
+from tests.e2e.workloads import workload
 
 
 def begin(scene: Scene, replicas: int = 2) -> tuple[Ran, Live]:
@@ -133,15 +133,10 @@ def test_a_check_that_failed_before_the_first_deploy_too_still_gets_the_old_vers
 
 def test_what_breaks_old_and_new_alike_ends_as_a_failed_rollback(scene: Scene) -> None:
     """The old version is put back, its check fails as well: a human is needed, and is told both."""
-    scene.kube.apply(
-        workload("Deployment", scene.images.of(good("seed")), name="database", replicas=1),
-        service("database", "database"),
-    )
-    scene.kube.roll_out("deployment/database")
+    scene.start_database()
     scene.create()
     first = scene.deployed(depending_on("one", "database"))
-    scene.kube("scale", "deployment/database", "--replicas=0")
-    scene.kube.until(lambda: not scene.kube.look("deployment/database").pods, "the end of the database")
+    scene.stop_database()
 
     ran = scene.deploy(depending_on("two", "database")).ended(11, "rollback-failed", "Unhealthy")
 

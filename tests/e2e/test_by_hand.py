@@ -5,7 +5,6 @@ import json
 from tests.e2e.app import HEALTH, crashing, depending_on, good, never_ready, unhealthy
 from tests.e2e.program import Ran
 from tests.e2e.scene import Scene
-from tests.e2e.workloads import service, workload
 
 
 def three_versions(scene: Scene) -> tuple[Ran, Ran, Ran]:
@@ -127,17 +126,14 @@ def status(scene: Scene) -> tuple[int, str, str]:
 
 
 def test_verify_asks_what_runs_and_changes_nothing(scene: Scene) -> None:
-    database = workload("Deployment", scene.images.of(good("seed")), name="database", replicas=1)
-    scene.kube.apply(database, service("database", "database"))
-    scene.kube.roll_out("deployment/database")
+    scene.start_database()
     scene.create()
     first = scene.deployed(depending_on("one", "database"))
     before = scene.look()
     ran = scene.program.run("verify").ended(0, "passed", "Complete")
     assert ran.checks == [(f"http {HEALTH}", True)]
 
-    scene.kube("scale", "deployment/database", "--replicas=0")
-    scene.kube.until(lambda: not scene.kube.look("deployment/database").pods, "the end of the database")
+    scene.stop_database()
     ran = scene.program.run("verify").ended(12, "failed", "Unhealthy").says("500")
     assert ran.checks == [(f"http {HEALTH}", False)]
 
@@ -148,13 +144,10 @@ def test_verify_asks_what_runs_and_changes_nothing(scene: Scene) -> None:
 
 
 def test_an_unchanged_version_that_became_unhealthy_is_left_as_it_is(scene: Scene) -> None:
-    database = workload("Deployment", scene.images.of(good("seed")), name="database", replicas=1)
-    scene.kube.apply(database, service("database", "database"))
-    scene.kube.roll_out("deployment/database")
+    scene.start_database()
     scene.create()
     first = scene.deployed(depending_on("one", "database"))
-    scene.kube("scale", "deployment/database", "--replicas=0")
-    scene.kube.until(lambda: not scene.kube.look("deployment/database").pods, "the end of the database")
+    scene.stop_database()
 
     scene.deploy().ended(12, "not-rolled-back", "Unhealthy").says("it ran already", "left as it is")
     scene.look().runs(first.image, 2)

@@ -56,8 +56,10 @@ def test_after_two_bad_versions_the_newest_verified_one_comes_back(scene: Scene,
     """Its mark must have stayed true while others came and went."""
     scene.create(kind)
     first = scene.deployed(good("one"))
-    scene.deploy(never_ready("two"), "--timeout", "6s", "--no-rollback").ended(12, "not-rolled-back", "ReadinessFailed")
-    ran = scene.deploy(never_ready("three"), "--timeout", "6s")
+    scene.deploy(never_ready("two"), "--timeout", "15s", "--no-rollback").ended(
+        12, "not-rolled-back", "ReadinessFailed"
+    )
+    ran = scene.deploy(never_ready("three"), "--timeout", "15s")
 
     ran.ended(10, "rolled-back", "ReadinessFailed")
     scene.look().runs(first.image, pods)
