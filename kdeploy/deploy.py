@@ -13,12 +13,13 @@ from kdeploy.errors import ClusterError, KdeployError, RefusedError, SupersededE
 from kdeploy.events import BuildOutput, ImageReady, Patched, Phase
 from kdeploy.model import Image, Obj, Outcome, Reason, Snapshot, State, Verdict
 from kdeploy.report.value import Report
+from kdeploy.rollback.choose import Baseline
 from kdeploy.rollout import marks
 from kdeploy.rollout.assess import Expected, expect
 from kdeploy.rollout.classify import restarts_of
 from kdeploy.rollout.containers import choose_containers
 from kdeploy.rollout.objects import annotations_of, images_of
-from kdeploy.rollout.patch import deploy_patch
+from kdeploy.rollout.patch import deploy_patch, with_image
 from kdeploy.rollout.preflight import owners, refuse_older, refuse_unfit
 from kdeploy.rollout.revisions import live_revision, new_pods
 from kdeploy.rollout.template import template_hash, template_of
@@ -29,6 +30,7 @@ from kdeploy.story.evidence import image_evidence
 from kdeploy.story.patching import mark_verified, send
 from kdeploy.story.request import DeployRequest
 from kdeploy.story.run import Edges, Run
+from kdeploy.story.unstick import unstick
 from kdeploy.text import one_line
 from kdeploy.verify.port import choose_port
 
@@ -61,7 +63,7 @@ def deploy(request: DeployRequest, edges: Edges) -> Report:
         ours = patch(run, request, before)
     except KdeployError as error:
         return run.stopped(error)
-    verdict = see_through(run, request, ours)
+    verdict = see_through(run, request, ours, baseline)
     if verdict.passed:
         return run.report(Outcome.DEPLOYED, good_reason(request.checks, verdict), good_message(run, request, verdict))
     return undo(run, request, baseline, ours, verdict)
@@ -74,11 +76,17 @@ def preflight(run: Run, request: DeployRequest) -> None:
         workload = fit(run, request, snapshot)
         for warning in owners(workload, run.containers):
             run.warn(warning)
-        if not request.force:
-            live = live_revision(snapshot)
-            unknown = refuse_older(live, request.commit, request.run, run.edges.history.is_ancestor)
-            if unknown:
-                run.warn(unknown)
+        refuse_old(run, request, snapshot)
+
+
+def refuse_old(run: Run, request: DeployRequest, snapshot: Snapshot) -> None:
+    """Raises RefusedError where a newer commit is live, unless forced; warns where git cannot tell."""
+    if request.force:
+        return
+    live = live_revision(snapshot)
+    unknown = refuse_older(live, request.commit, request.run, run.edges.history.is_ancestor)
+    if unknown:
+        run.warn(unknown)
 
 
 def fit(run: Run, request: DeployRequest, snapshot: Snapshot) -> Obj:
@@ -120,9 +128,10 @@ def build(run: Run, request: DeployRequest) -> Image:
 
 
 def open_target(run: Run, request: DeployRequest) -> Snapshot:
-    """The workload as it is now, watched from here on; it may have changed while the image was built."""
+    """The workload as it is now, watched from here on; while the image was built a newer commit may have come."""
     snapshot = run.edges.cluster.open(request.target, soon(run, request))
     fit(run, request, snapshot)
+    refuse_old(run, request, snapshot)
     return snapshot
 
 
@@ -137,7 +146,8 @@ def patch(run: Run, request: DeployRequest, before: Snapshot) -> Expected:
     run.edges.interrupts.defer()
     run.patched = run.now()
     until = run.patched + min(PATCH_TIMEOUT, request.limits.timeout)
-    live = send(run, Phase.ROLLOUT, workload, operations, until, _is_of(request.deploy_id))
+    wanted = template_hash(with_image(template_of(workload), run.containers, run.image.reference))
+    live = send(run, Phase.ROLLOUT, workload, operations, until, _is_ours(request.deploy_id, wanted))
     run.emit(Patched(generation=int(live["metadata"].get("generation") or 0), image=run.image.reference))
     # Where a killed deploy left this very template rolling, its pods' crashes so far are not this run's.
     taken_over = restarts_of(new_pods(before)) if is_live(run, before) else {}
@@ -149,11 +159,13 @@ def patch(run: Run, request: DeployRequest, before: Snapshot) -> Expected:
     )
 
 
-def see_through(run: Run, request: DeployRequest, ours: Expected) -> Verdict:
+def see_through(run: Run, request: DeployRequest, ours: Expected, baseline: Baseline) -> Verdict:
     """The verdict on the rollout and its checks, confirmed by a fresh read; marks what passed."""
     until = run.patched + request.limits.timeout
+    # What an earlier deploy left broken, killed or not rolled back, must not keep this one waiting.
+    on_view = None if baseline.is_available else unstick(run, request.target, ours.hash, until)
     try:
-        verdict = examine_rollout(run, request.checks, ours, until)
+        verdict = examine_rollout(run, request.checks, ours, until, on_view)
         run.timings = replace(run.timings, detect=run.now() - run.patched)
         if verdict.passed:
             mark_verified(run, ours, max(until, run.now() + MARK_TIMEOUT))
@@ -190,5 +202,12 @@ def own_marks(request: DeployRequest, digest: str) -> dict[str, str]:
     )
 
 
-def _is_of(deploy_id: str) -> Callable[[Obj], bool]:
-    return lambda live: annotations_of(live).get(marks.DEPLOY_ID) == deploy_id
+def _is_ours(deploy_id: str, hash_: str) -> Callable[[Obj], bool]:
+    """Knows our own patch when its answer was lost. A foreign change on top of it inherits the deploy-id."""
+    return lambda live: (
+        (annotations_of(live).get(marks.DEPLOY_ID), template_hash(template_of(live)))
+        == (
+            deploy_id,
+            hash_,
+        )
+    )

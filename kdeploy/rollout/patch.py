@@ -25,6 +25,17 @@ def deploy_patch(workload: Obj, containers: Sequence[str], reference: str, own: 
     return [*guard(workload), *images, *_set_marks(workload, own)]
 
 
+def with_image(template: Obj, containers: Sequence[str], reference: str) -> Obj:
+    """The pod template that `deploy_patch` makes of this one."""
+    spec = template["spec"]
+    pointed = {
+        field: [{**one, "image": reference} if one["name"] in containers else one for one in spec[field]]
+        for field in ("initContainers", "containers")
+        if spec.get(field)
+    }
+    return {**template, "spec": {**spec, **pointed}}
+
+
 def restore_patch(workload: Obj, template: Obj, target_marks: Mapping[str, str]) -> list[Operation]:
     """Puts a whole observed template back, with its own marks unchanged."""
     return [

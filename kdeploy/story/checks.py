@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from kdeploy.errors import ClusterError, RefusedError
@@ -15,7 +15,7 @@ from kdeploy.rollout.objects import is_ready, name_of, uid_of
 from kdeploy.rollout.revisions import new_pods
 from kdeploy.rollout.template import template_of
 from kdeploy.story.run import Run
-from kdeploy.story.wait import interrupted, wait
+from kdeploy.story.wait import LAST_LOOK, interrupted, wait
 from kdeploy.verify.judge import Judgement, Standing, judge
 from kdeploy.verify.port import choose_port
 from kdeploy.verify.trial import PodAddress, Trial, begin, probes_due, take
@@ -32,10 +32,19 @@ class Examination:
 _LOST = (State.FAILED, State.SUPERSEDED)
 
 
-def examine_rollout(run: Run, checks: tuple[HttpCheck, ...], expected: Expected, until: float) -> Verdict:
-    """Waits for the rollout, runs the checks on it, and confirms both by a fresh read. Always a final verdict."""
+def examine_rollout(
+    run: Run,
+    checks: tuple[HttpCheck, ...],
+    expected: Expected,
+    until: float,
+    on_view: Callable[[Snapshot], None] | None = None,
+) -> Verdict:
+    """Waits for the rollout, runs the checks on it, and confirms both by a fresh read. Always a final verdict.
+
+    `on_view`: as for `wait`.
+    """
     with run.phase(Phase.ROLLOUT):
-        verdict = wait(run, Phase.ROLLOUT, expected, until)
+        verdict = wait(run, Phase.ROLLOUT, expected, until, on_view)
     if not verdict.passed:
         return verdict
     if checks:
@@ -93,7 +102,7 @@ def confirm(run: Run, expected: Expected, until: float) -> Verdict:
     """The verdict of a fresh read, past the streams: only that may end in success. Raises nothing."""
     while True:
         try:
-            verdict = assess(run.edges.cluster.refresh(until), expected)
+            verdict = assess(run.edges.cluster.refresh(max(until, run.now() + LAST_LOOK)), expected)
         except ClusterError as error:
             return Verdict(state=State.FAILED, reason=Reason.CLUSTER_UNREACHABLE, message=error.message)
         if run.signal is not None and verdict.state not in _LOST:

@@ -9,10 +9,9 @@ from kdeploy.events import Phase
 from kdeploy.model import HttpCheck, Outcome, Reason, Snapshot, State, Verdict
 from kdeploy.report.value import Report
 from kdeploy.rollback.choose import Baseline, NoTarget, RollbackTarget, choose_rollback
-from kdeploy.rollout.assess import Expected, expect
+from kdeploy.rollout.assess import Expected, assess, expect
 from kdeploy.rollout.classify import restarts_of
 from kdeploy.rollout.revisions import new_pods, revisions_of
-from kdeploy.rollout.template import template_hash, template_of
 from kdeploy.story.checks import examine_rollout
 from kdeploy.story.evidence import with_evidence
 from kdeploy.story.request import DeployRequest
@@ -72,7 +71,7 @@ def undo(run: Run, request: DeployRequest, baseline: Baseline, ours: Expected, v
         return run.report(outcome, verdict.reason, f"{verdict.message}; not rolled back: {why}", _by_hand(run))
     plan = _plan(run, request, ours, to)
     if plan is None:
-        return _superseded(run, Reason.SUPERSEDED, "somebody else changed the pod template; it was left untouched")
+        return _superseded(run, Reason.SUPERSEDED, "somebody else changed the workload; it was left untouched")
     if is_interrupted:
         return _send_and_leave(run, plan)
     with run.phase(Phase.ROLLBACK, to.why):
@@ -82,8 +81,9 @@ def undo(run: Run, request: DeployRequest, baseline: Baseline, ours: Expected, v
 
 def _plan(run: Run, request: DeployRequest, ours: Expected, to: RollbackTarget) -> RestorePlan | None:
     """The restore over our own rollout; None where it is not ours any more."""
-    over = run.edges.cluster.snapshot().workload
-    if over is None or template_hash(template_of(over)) != ours.hash:
+    snapshot = run.edges.cluster.snapshot()
+    over = snapshot.workload
+    if over is None or assess(snapshot, ours).state is State.SUPERSEDED:
         return None
     return RestorePlan(
         target=request.target,

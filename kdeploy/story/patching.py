@@ -39,8 +39,6 @@ def send(
     while True:
         try:
             return run.edges.cluster.patch(operations, until)
-        except PatchConflictError as error:
-            return _explain(run, workload, error, until, applied)
         except UnreachableError as error:
             uncertain = uncertain or error.may_have_arrived
             if run.now() >= until and uncertain:
@@ -51,6 +49,10 @@ def send(
             pause = min(until, run.now() + RETRY)
             while run.now() < pause:
                 run.next(phase, pause)
+        except ClusterError as error:
+            if not uncertain and not isinstance(error, PatchConflictError):
+                raise
+            return _explain(run, workload, error, until, applied)  # an earlier try may have been applied
 
 
 def mark_verified(run: Run, expected: Expected, until: float) -> None:
@@ -79,7 +81,7 @@ def _is_marked(hash_: str) -> Callable[[Obj], bool]:
     return lambda live: annotations_of(live).get(marks.VERIFIED) == hash_ == template_hash(template_of(live))
 
 
-def _explain(run: Run, workload: Obj, error: PatchConflictError, until: float, applied: Callable[[Obj], bool]) -> Obj:
+def _explain(run: Run, workload: Obj, error: ClusterError, until: float, applied: Callable[[Obj], bool]) -> Obj:
     try:
         live = run.edges.cluster.refresh(until).workload
     except UnreachableError as unanswered:
@@ -90,7 +92,9 @@ def _explain(run: Run, workload: Obj, error: PatchConflictError, until: float, a
         return live
     if _identity(live) != _identity(workload):
         raise SupersededError("somebody else changed the workload first; theirs was left untouched") from error
-    raise RefusedError(f"the API server refused the patch: {error.message}", hint=error.hint) from error
+    raise RefusedError(
+        f"the API server refused the patch: {error.message}", hint=error.hint, reason=error.reason
+    ) from error
 
 
 def _uncertain(run: Run, error: UnreachableError) -> UncertainError:

@@ -6,18 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from kdeploy.errors import ClusterError, KdeployError, SupersededError
-from kdeploy.events import Noted, Patched, Phase
-from kdeploy.model import CheckResult, HttpCheck, Kind, Obj, Outcome, Reason, Snapshot, State, Target, Verdict
+from kdeploy.events import Patched, Phase
+from kdeploy.model import CheckResult, HttpCheck, Obj, Outcome, Reason, State, Target, Verdict
 from kdeploy.rollback.choose import RollbackTarget
 from kdeploy.rollout.assess import Expected, expect
 from kdeploy.rollout.classify import restarts_of
-from kdeploy.rollout.objects import images_of, is_observed, is_ready, name_of, uid_of
+from kdeploy.rollout.objects import images_of
 from kdeploy.rollout.patch import restore_patch
-from kdeploy.rollout.revisions import live_revision, pods_of
 from kdeploy.rollout.template import template_hash, template_of
 from kdeploy.story.checks import Examination, confirm, examine, settled
 from kdeploy.story.patching import mark_verified, send
 from kdeploy.story.run import Run
+from kdeploy.story.unstick import unstick
 from kdeploy.story.wait import wait
 
 
@@ -78,8 +78,7 @@ def _see_through(run: Run, plan: RestorePlan, live: Obj) -> Restoration:
         expect(live, crash_budget=plan.crash_budget, restarts_before=restarts_of(before.pods)),
         containers=plan.containers,
     )
-    unstick = _unstick(run, plan) if plan.target.kind is Kind.STATEFULSET else None
-    verdict = wait(run, Phase.ROLLBACK, expected, plan.until, unstick)
+    verdict = wait(run, Phase.ROLLBACK, expected, plan.until, unstick(run, plan.target, plan.to.hash, plan.until))
     if not verdict.passed:
         return _ended(verdict)
     examined = _verify_again(run, plan, expected)
@@ -105,35 +104,6 @@ def _verify_again(run: Run, plan: RestorePlan, expected: Expected) -> Examinatio
     return examine(
         run, Phase.ROLLBACK, checks, settled(run.edges.cluster.snapshot(), expected), plan.until, watch=False
     )
-
-
-def _unstick(run: Run, plan: RestorePlan) -> Callable[[Snapshot], None]:
-    """Deletes the failed revision's pods that are not ready, once the controller has seen the restored template.
-
-    A StatefulSet's controller waits for a broken pod to become ready before it replaces it, even by a restored
-    template: the documentation calls that a forced rollback, to be mended by hand
-    (https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback, kubernetes#67250).
-    """
-    deleted: set[str] = set()
-
-    def unstick(snapshot: Snapshot) -> None:
-        if snapshot.workload is None or not is_observed(snapshot.workload):
-            return
-        if template_hash(template_of(snapshot.workload)) != plan.to.hash:
-            return
-        for pod in pods_of(snapshot, live_revision(snapshot))[1]:
-            if is_ready(pod) or uid_of(pod) in deleted:
-                continue
-            deleted.add(uid_of(pod))
-            run.emit(
-                Noted(message=f"deleting pod {name_of(pod)} of the failed revision, which keeps the rollback waiting")
-            )
-            try:
-                run.edges.cluster.delete_pod(name_of(pod), uid_of(pod), plan.until)
-            except ClusterError as error:
-                run.warn(f"pod {name_of(pod)} could not be deleted: {error.message}")
-
-    return unstick
 
 
 def _has_template(hash_: str) -> Callable[[Obj], bool]:
