@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kdeploy.model import Obj, Operation
 from kdeploy.rollout import marks
-from kdeploy.rollout.patch import deploy_patch, restore_patch, verified_patch, verified_revision_patch
+from kdeploy.rollout.patch import deploy_patch, restore_patch, verified_patch, verified_revision_patch, with_image
 from kdeploy.rollout.revisions import live_revision, revisions_of
 from kdeploy.rollout.template import template_hash, template_of
 from tests.unit.rollout.dumps import VERSIONS, changed, load, workload_of
@@ -49,7 +49,9 @@ def test_a_deploy_patch_changes_the_chosen_images_and_the_marks_and_nothing_else
         for container in intended["spec"]["template"]["spec"].get(field, []):
             if container["name"] in chosen:
                 container["image"] = NEW
-    assert same(apply(workload, deploy_patch(workload, sorted(chosen), NEW, wanted)), with_marks(intended, wanted))
+    patched = apply(workload, deploy_patch(workload, sorted(chosen), NEW, wanted))
+    assert template_of(patched) == with_image(template_of(workload), sorted(chosen), NEW)
+    assert same(patched, with_marks(intended, wanted))
 
 
 @given(workloads(), workloads(), own)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -22,6 +22,7 @@ from kdeploy.model import HttpCheck, Image, Limits, Obj, Operation, Reason, Snap
 from kdeploy.ports import BuildRequest, Changed, Interrupted, Notice, Probe, Reconnected, Sample
 from kdeploy.report.value import Report
 from kdeploy.rollout.objects import is_ready, name_of
+from kdeploy.rollout.revisions import live_revision
 from kdeploy.rollout.template import template_of
 from tests.unit.rollout.json_patch import PatchError
 from tests.unit.story.world import REPOSITORY, TARGET, Behaviour, World, digest, version_of
@@ -60,6 +61,16 @@ class Patch:
     at: float
     operations: tuple[Operation, ...]
     applied: bool
+
+    @property
+    def is_restore(self) -> bool:
+        """Whether it puts a whole template back."""
+        return any(op["op"] != "test" and op["path"] == "/spec/template" for op in self.operations)
+
+    @property
+    def is_deploy(self) -> bool:
+        """Whether it changes an image."""
+        return any(op["op"] != "test" and op["path"].endswith("/image") for op in self.operations)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -197,6 +208,8 @@ class FakeCluster:
         """A read is tried again until it has its answer."""
         self._count()
         self.requests += 1
+        if self.world.clock.time >= until:
+            raise UnreachableError("there is no time left to ask", may_have_arrived=False)
         while (outage := self._outage()) is not None:
             self.world.advance(min(outage.end, until))
             if self.world.clock.time >= until:
@@ -227,6 +240,14 @@ class FakeEdges:
     ancestors: frozenset[tuple[str, str]] = frozenset()
     build_error: str | None = None
     events: list[Event] = field(default_factory=list)
+    on_event: Callable[[Event], None] = lambda _: None
+    on_build: Callable[[], None] = lambda: None
+    on_defer: Callable[[], None] = lambda: None
+
+    def emit(self, event: Event) -> None:
+        """Keeps the event, and lets the script see it."""
+        self.events.append(event)
+        self.on_event(event)
 
     def send(self, probe: Probe) -> None:
         """`Prober`: the answer comes after 20 ms, as the pod's image behaves then."""
@@ -261,6 +282,7 @@ class FakeEdges:
         """`Builder`."""
         output("Step 1/1")
         self.cluster.world.advance(self.cluster.world.clock.time + min(10.0, timeout))
+        self.on_build()
         if self.build_error:
             raise BuildError(self.build_error)
         return Image(repository=request.repository, tag=request.tag, digest=digest(request.tag))
@@ -272,6 +294,7 @@ class FakeEdges:
     def defer(self) -> None:
         """`Interrupts`."""
         self.cluster.deferred = True
+        self.on_defer()
 
     def edges(self) -> Edges:
         """All of it as a story takes it."""
@@ -283,15 +306,33 @@ class FakeEdges:
             builder=self,
             history=self,
             interrupts=self,
-            emit=self.events.append,
+            emit=self.emit,
         )
+
+
+def assert_rules(patches: Sequence[Patch]) -> None:
+    """What holds for the writes of every deploy: conditional, nothing but template and annotations, one restore."""
+    for patch in patches:
+        tests = {operation["path"] for operation in patch.operations if operation["op"] == "test"}
+        assert {"/metadata/uid", "/spec/template"} <= tests
+        assert any(path.startswith("/metadata/annotations") for path in tests)
+        writes = [operation["path"] for operation in patch.operations if operation["op"] != "test"]
+        assert all(path.startswith(("/spec/template", "/metadata/annotations")) for path in writes), writes
+    assert sum(patch.is_restore for patch in patches if patch.applied) <= 1
 
 
 class Simulation:
     """A world in which `old` runs, and deploys into it. Times in scripts are seconds from the last deploy's start."""
 
-    def __init__(self, replicas: int = 2, verified: bool = True, **behaviours: Behaviour) -> None:
-        self.world = World(behaviours=behaviours)
+    def __init__(
+        self,
+        cast: Mapping[str, Behaviour] | None = None,
+        /,
+        replicas: int = 2,
+        verified: bool = True,
+        **more: Behaviour,
+    ) -> None:
+        self.world = World(behaviours={**(cast or {}), **more})
         self.world.create("old", replicas)
         self.world.advance(self.world.clock.time + 60)
         self.cluster = FakeCluster(world=self.world)
@@ -305,6 +346,24 @@ class Simulation:
         """Plans something for the deploy that follows."""
         self.world.after(seconds, action)
 
+    def hide(self, action: Callable[[], None]) -> None:
+        """Does what the watch does not tell yet."""
+        see, self.world.on_change = self.world.on_change, lambda: None
+        action()
+        self.world.on_change = see
+
+    def meanwhile(self, version: str) -> None:
+        """Another run deploys that version while the current one does something else."""
+        other = FakeCluster(world=self.world)
+        edges = FakeEdges(cluster=other)
+        assert deploy(replace(self.request(version), deploy_id="meanwhile"), edges.edges()).exit_code == 0
+        self.world.advance(self.now + 1)
+        self.world.on_change = self.cluster._see
+
+    def behave(self, version: str, behaviour: Behaviour) -> None:
+        """From now on that version's containers do this."""
+        self.world.behaviours = {**self.world.behaviours, version: behaviour}
+
     def deploy(self, version: str = "new", *, script: Mapping[str, Any] | None = None, **asked: Any) -> Report:
         """Deploys that version with a fresh cluster connection, scripted as `FakeCluster`'s fields say."""
         self._deploys += 1
@@ -313,8 +372,10 @@ class Simulation:
             for o in (script or {}).get("outages", ())
         )
         self.cluster = FakeCluster(world=self.world, **{**(script or {}), "outages": outages})
-        self.edges = FakeEdges(cluster=self.cluster, ancestors=self.edges.ancestors, build_error=self.edges.build_error)
-        return deploy(self.request(version, **asked), self.edges.edges())
+        self.edges = replace(self.edges, cluster=self.cluster, events=[])
+        report = deploy(self.request(version, **asked), self.edges.edges())
+        assert_rules(self.cluster.patches)
+        return report
 
     def request(self, version: str, *, built: bool = False, **asked: Any) -> DeployRequest:
         """What is asked for; `built` builds it first."""
@@ -343,6 +404,12 @@ class Simulation:
     def now(self) -> float:
         """The virtual time."""
         return self.world.clock.time
+
+    def is_verified(self) -> bool:
+        """Whether the live revision bears a mark of its own, once the controller has seen all."""
+        self.world.advance(self.now + 1)
+        revision = live_revision(self.world.snapshot())
+        return revision is not None and revision.is_verified
 
     @property
     def live(self) -> str:

@@ -147,6 +147,8 @@ class World:
 
     def _put(self, altered: dict[str, Any]) -> Obj:
         assert self.workload is not None
+        if not altered["metadata"].get("annotations"):  # an API server keeps no empty map
+            altered["metadata"].pop("annotations", None)
         if altered["spec"] != self.workload["spec"]:
             altered["metadata"]["generation"] += 1
         self.workload = altered
