@@ -1,0 +1,48 @@
+"""The pages that are written by hand say what the code does."""
+
+import re
+from pathlib import Path
+
+from kdeploy.model import Outcome
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
+
+OF_OTHER_COMMANDS = {Outcome.RESTORED, Outcome.PASSED, Outcome.FAILED, Outcome.BUILT}
+SIGTERM = 143
+
+
+def test_the_readme_has_every_exit_code_of_a_deploy_and_no_other() -> None:
+    table = README.split("<!-- exit-codes: begin -->")[1].split("<!-- exit-codes: end -->")[0]
+    rows = [re.match(r"\| ([\d, ]+) \| (.+?) \|", line) for line in table.splitlines()]
+    told = {
+        (int(code), outcome)
+        for row in rows
+        if row
+        for code in row[1].split(",")
+        for outcome in re.findall(r"`([a-z-]+)`", row[2])
+    }
+    outcomes = set(Outcome) - OF_OTHER_COMMANDS
+    assert told == {(o.exit_code, o.value) for o in outcomes} | {(SIGTERM, Outcome.INTERRUPTED.value)}
+
+
+def test_the_architecture_names_every_module_and_package_of_the_top_level() -> None:
+    package = ROOT / "kdeploy"
+    modules = {f"`{each.name}`" for each in package.glob("*.py") if each.name != "__init__.py"}
+    packages = {f"`{each.name}/`" for each in package.iterdir() if (each / "__init__.py").is_file()}
+    assert {name for name in modules | packages if name not in ARCHITECTURE} == set()
+
+
+def test_the_architecture_names_every_runtime_dependency() -> None:
+    listed = re.findall(
+        r'^  "([A-Za-z-]+)[>=<]', (ROOT / "pyproject.toml").read_text().split("[project.scripts]")[0], re.M
+    )
+    assert len(listed) >= 8
+    assert [name for name in listed if f"| `{name}` |" not in ARCHITECTURE] == []
+
+
+def test_the_pages_link_only_to_files_that_are_there() -> None:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
+        assert [link for link in links if not (page.parent / link).exists()] == [], page
