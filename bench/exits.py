@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bench.moments import completed
+from bench.moments import completed, eventually
 from bench.numbers import Measure, Row, Target, Unit
 from bench.process import Ended
 from bench.workload import Deployed, Workload
@@ -86,7 +86,7 @@ def _moments(workload: Workload, program: Callable[[str], Ended]) -> tuple[float
     generation, image = workload.generation, workload.rig.sleeping()
     with workload.watched() as eyes:
         ended = program(image)
-        complete = completed(eyes.deployment, generation)
+        complete = eventually(lambda: completed(eyes.deployment, generation))
     if complete - ended.started < HEAD_START:
         raise RuntimeError("the rollout was complete before the program can have waited for it")
     return complete, ended.ended

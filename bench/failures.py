@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.moments import Obj, cannot_pull, cannot_start, first, image_of, is_complete
+from bench.moments import Obj, cannot_pull, cannot_start, eventually, first, image_of, is_complete
 from bench.numbers import Measure, Row, Target, Unit
 from bench.process import run
 from bench.rig import Rig
@@ -88,7 +88,7 @@ def measure_kubectl(workload: Workload, failing: Failing) -> Timeline:
     )
     with workload.watched() as eyes:
         ended = run(["sh", "-c", script], workload.rig.environment, workload.rig.folder, codes=(ROLLED_BACK,))
-        return timeline(eyes, failing.is_bad, image, old, ended.ended)
+        return eventually(lambda: timeline(eyes, failing.is_bad, image, old, ended.ended))
 
 
 def timeline(eyes: Eyes, is_bad: Callable[[Obj], bool], image: str, old: str, ended: float) -> Timeline:

@@ -1,15 +1,17 @@
-"""What a watcher's events say about a rollout: when was it patched, bad, complete? Pure.
+"""What a watcher's events say about a rollout: when was it patched, bad, complete?
 
 A Deployment counts as complete by kubectl's rule (k8s.io/kubectl/pkg/polymorphichelpers/rollout_status.go).
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.api import Seen
 
+T = TypeVar("T")
 Obj = Mapping[str, Any]
 _CANNOT_PULL = ("ErrImagePull", "ImagePullBackOff")
 _CANNOT_START = ("StartError", "ContainerCannotRun", "RunContainerError", "CreateContainerError")
@@ -43,6 +45,18 @@ def first(seen: Sequence[Seen], holds: Callable[[Obj], bool], after: float = 0.0
 def completed(seen: Sequence[Seen], generation: int) -> float:
     """When the rollout of a spec newer than `generation` was complete."""
     return first(seen, lambda d: int(d["metadata"]["generation"]) > generation and is_complete(d))
+
+
+def eventually(find: Callable[[], T], seconds: float = 5.0) -> T:
+    """What `find` finds: a program may have been told before the watcher was, and have ended already."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return find()
+        except ValueError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
 
 
 def cannot_pull(pod: Obj) -> bool:

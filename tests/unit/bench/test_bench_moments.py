@@ -9,7 +9,7 @@ import pytest
 from bench.api import Seen
 from bench.audit import count, is_discovery
 from bench.hollow import ready_status
-from bench.moments import cannot_pull, cannot_start, completed, first, is_complete, spent
+from bench.moments import cannot_pull, cannot_start, completed, eventually, first, is_complete, spent
 
 DONE = {"observedGeneration": 2, "updatedReplicas": 3, "replicas": 3, "availableReplicas": 3}
 
@@ -45,6 +45,20 @@ def test_the_rollout_before_does_not_count_as_completed() -> None:
 def test_a_moment_that_was_never_seen_is_an_error() -> None:
     with pytest.raises(ValueError, match="never saw"):
         first(seen(deployment()), lambda _: False)
+
+
+def test_a_moment_that_the_watcher_is_told_of_late_is_waited_for() -> None:
+    events = seen(deployment(3, updatedReplicas=0))
+
+    def find() -> float:
+        if len(events) > 1:
+            return completed(events, generation=2)
+        events.extend(seen(deployment(3, observedGeneration=3))[:1])
+        raise ValueError
+
+    assert eventually(find) == 1.0
+    with pytest.raises(ValueError, match="never saw"):
+        eventually(lambda: completed([], generation=2), seconds=0)
 
 
 def test_only_events_from_the_given_moment_on_count() -> None:
