@@ -45,8 +45,10 @@ def verify(request: VerifyRequest, edges: Edges) -> Report:
 
 def _verified(run: Run, request: VerifyRequest, verdict: Verdict) -> Report:
     if verdict.passed:
-        reason = Reason.COMPLETE if request.checks else Reason.NOTHING_TO_VERIFY
-        return run.report(Outcome.PASSED, reason, f"{len(run.checks)} of {len(run.checks)} checks passed")
+        if not request.checks:
+            message = f"{verdict.message}; no check is configured, so nothing more was checked"
+            return run.report(Outcome.PASSED, Reason.NOTHING_TO_VERIFY, message)
+        return run.report(Outcome.PASSED, Reason.COMPLETE, f"{len(run.checks)} of {len(run.checks)} checks passed")
     if verdict.reason is Reason.INTERRUPTED:
         return run.report(Outcome.INTERRUPTED, verdict.reason, verdict.message)
     run.culprits = with_evidence(run, verdict)
