@@ -34,7 +34,8 @@ class Expected:
     """The rollout that a verdict is about.
 
     `deploy_id` and `digest` are not looked at where they are None (a rollback, `status`). `restarts_before` holds the
-    restart counts that are not this rollout's fault; with `settled` no further restart is allowed.
+    restart counts that are not this rollout's fault; with `settled` no further restart is allowed. `calm`: the seconds
+    that a container restarted in this rollout must run before it counts (see calm.py).
     """
 
     uid: str
@@ -45,6 +46,7 @@ class Expected:
     crash_budget: int = 3
     restarts_before: Restarts = field(default_factory=dict)
     settled: bool = False
+    calm: float = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kdeploy.errors import RefusedError
 from kdeploy.model import Kind, Obj, Reason, Snapshot, Target, Verdict
 from kdeploy.rollout.assess import Expected, assess, expect
@@ -17,7 +19,7 @@ def status_of(snapshot: Snapshot, *, crash_budget: int = 3) -> Verdict:
 def expectation(snapshot: Snapshot, *, crash_budget: int = 3) -> Expected:
     """What `status` waits for: the template that is live now. All restarts count: its beginning is unknown."""
     assert snapshot.workload is not None
-    return expect(snapshot.workload, crash_budget=crash_budget)
+    return replace(expect(snapshot.workload, crash_budget=crash_budget), calm=0.0)
 
 
 def snapshot_from_dump(items: list[Obj], target: Target | None) -> tuple[Target, Snapshot]:

@@ -47,14 +47,13 @@ def examine_rollout(
         verdict = wait(run, Phase.ROLLOUT, expected, until, on_view)
     if not verdict.passed:
         return verdict
+    expected = settled(run.edges.cluster.snapshot(), expected)
     if checks:
         with run.phase(Phase.VERIFY):
-            calm = settled(run.edges.cluster.snapshot(), expected)
-            examined = examine(run, Phase.VERIFY, checks, calm, until)
+            examined = examine(run, Phase.VERIFY, checks, expected, until)
         run.checks = examined.checks
         if not examined.verdict.passed:
             return examined.verdict
-        expected = calm
     return confirm(run, expected, until)
 
 

@@ -81,6 +81,7 @@ def _see_through(run: Run, plan: RestorePlan, live: Obj) -> Restoration:
     verdict = wait(run, Phase.ROLLBACK, expected, plan.until, unstick(run, plan.target, plan.to.hash, plan.until))
     if not verdict.passed:
         return _ended(verdict)
+    expected = settled(run.edges.cluster.snapshot(), expected)
     examined = _verify_again(run, plan, expected)
     if not examined.verdict.passed:
         return replace(_ended(examined.verdict), checks=examined.checks)
@@ -101,9 +102,7 @@ def _verify_again(run: Run, plan: RestorePlan, expected: Expected) -> Examinatio
     checks: Sequence[HttpCheck] = () if plan.to.lenient else plan.checks
     if plan.to.lenient and plan.checks:
         run.warn("the checks were not asked again: they did not pass before the deploy either")
-    return examine(
-        run, Phase.ROLLBACK, checks, settled(run.edges.cluster.snapshot(), expected), plan.until, watch=False
-    )
+    return examine(run, Phase.ROLLBACK, checks, expected, plan.until, watch=False)
 
 
 def _has_template(hash_: str) -> Callable[[Obj], bool]:

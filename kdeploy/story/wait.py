@@ -9,6 +9,7 @@ from kdeploy.errors import ClusterError
 from kdeploy.events import Phase
 from kdeploy.model import Obj, Reason, Snapshot, State, Verdict
 from kdeploy.rollout.assess import Expected, assess, is_settled_by_status, timed_out
+from kdeploy.rollout.calm import Calm, hold
 from kdeploy.story.run import Run
 
 LAST_LOOK = 1.5
@@ -47,33 +48,33 @@ def wait(
 
     `on_view` sees every snapshot first. Always gives a final verdict; raises nothing of the cluster's.
     """
-    evidence, begun, reread = Evidence(run), run.now(), run.now() + STALE
+    evidence, begun, reread, calm = Evidence(run), run.now(), run.now() + STALE, Calm()
     while True:
         snapshot = evidence.view()
         if on_view is not None:
             on_view(snapshot)
-        verdict = assess(snapshot, expected)
+        verdict, calm = hold(calm, assess(snapshot, expected), snapshot, expected, run.now())
         if verdict.is_final:
             return run.judged(phase, verdict)
         if run.signal is not None:
             return run.judged(phase, interrupted(verdict))
         if run.now() >= until:
-            return run.judged(phase, last_look(run, expected, verdict, until - begun))
+            return run.judged(phase, last_look(run, expected, calm, verdict, until - begun))
         run.show(phase, verdict.message, verdict.pods)
         if evidence.look_into(verdict):
             continue
-        if run.next(phase, min(until, reread)) is None and run.now() >= reread:
+        if run.next(phase, min(until, reread, calm.until(expected) or until)) is None and run.now() >= reread:
             reread = run.now() + STALE
             _reread(run, snapshot)
 
 
-def last_look(run: Run, expected: Expected, verdict: Verdict, seconds: float) -> Verdict:
+def last_look(run: Run, expected: Expected, calm: Calm, verdict: Verdict, seconds: float) -> Verdict:
     """The verdict when the time is over, from one more fresh read."""
     try:
         snapshot = run.edges.cluster.refresh(run.now() + LAST_LOOK)
     except ClusterError as error:
         return replace(verdict, state=State.FAILED, reason=Reason.CLUSTER_UNREACHABLE, message=error.message)
-    fresh = assess(snapshot, expected)
+    fresh, _ = hold(calm, assess(snapshot, expected), snapshot, expected, run.now())
     return fresh if fresh.is_final else timed_out(snapshot, expected, fresh, seconds)
 
 
