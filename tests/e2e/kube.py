@@ -73,6 +73,13 @@ class Live:
         assert self.workload["status"]["observedGeneration"] == self.generation
         assert [(_image(pod["spec"]), is_ready(pod)) for pod in self.pods] == [(image, True)] * pods
 
+    def is_untouched_since(self, before: "Live") -> None:
+        """Asserts that nobody wrote to the workload, and its pods run on. (Its status may have moved.)"""
+        for part in ("uid", "generation", "annotations"):
+            assert self.workload["metadata"].get(part) == before.workload["metadata"].get(part)
+        assert self.workload["spec"] == before.workload["spec"]
+        assert self.restarts == before.restarts
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kube:

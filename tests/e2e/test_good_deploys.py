@@ -96,9 +96,7 @@ def test_a_dry_run_asks_the_cluster_and_changes_nothing(scene: Scene) -> None:
     ran = scene.deploy(good("one"), "--dry-run").ended(0, "unchanged", "NothingToVerify")
 
     ran.says("dry run", "nothing was changed")
-    after = scene.look()
-    assert after.workload["metadata"]["resourceVersion"] == before.workload["metadata"]["resourceVersion"]
-    assert after.restarts == before.restarts
+    scene.look().is_untouched_since(before)
     assert ran.timings["build"] is None
 
 

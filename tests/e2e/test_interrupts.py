@@ -48,7 +48,7 @@ def test_a_signal_before_the_patch_leaves_the_workload_untouched(scene: Scene) -
     running.send(signal.SIGTERM)
     running.end(30).ended(143, "interrupted", "Interrupted").says("nothing was changed")
 
-    assert scene.look().workload["metadata"]["resourceVersion"] == before.workload["metadata"]["resourceVersion"]
+    scene.look().is_untouched_since(before)
 
 
 def test_a_killed_run_is_taken_up_by_the_next_one_of_the_same_commit(scene: Scene) -> None:

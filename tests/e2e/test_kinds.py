@@ -64,3 +64,16 @@ def test_after_two_bad_versions_the_newest_verified_one_comes_back(scene: Scene,
     ran.ended(10, "rolled-back", "ReadinessFailed")
     scene.look().runs(first.image, pods)
     assert ran.deploy["rolled_back_to"] == first.image
+
+
+@KINDS
+def test_a_killed_run_of_a_bad_version_does_not_hinder_the_next_commit(scene: Scene, kind: str, pods: int) -> None:
+    """A StatefulSet's controller would wait for the bad pod before it begins with the good version."""
+    scene.create(kind)
+    scene.deployed(good("one"))
+    running = scene.start(never_ready("two"))
+    running.until_rolling()
+    running.kill()
+    ran = scene.deploy(good("three"), "--timeout", "60s").ended(0, "deployed", "Complete")
+
+    scene.look().runs(ran.image, pods)

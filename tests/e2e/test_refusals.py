@@ -8,19 +8,9 @@ from typing import Any
 import pytest
 
 from tests.e2e.app import good, unbuildable
-from tests.e2e.kube import Live
 from tests.e2e.program import Ran
 from tests.e2e.scene import Scene
 from tests.e2e.workloads import reading, role
-
-
-def untouched(scene: Scene, before: Live) -> None:
-    """Asserts that nothing was written to the workload, and its pods run on."""
-    after = scene.look()
-    for field in ("uid", "generation", "annotations"):
-        assert after.workload["metadata"].get(field) == before.workload["metadata"].get(field)
-    assert after.workload["spec"] == before.workload["spec"]
-    assert after.restarts == before.restarts
 
 
 def not_built(ran: Ran) -> None:
@@ -33,7 +23,7 @@ def test_a_wrong_container_name_is_refused_with_the_right_ones(scene: Scene) -> 
     before = scene.create()
     ran = scene.deploy(good("one"), "--container", "wbe").ended(4, "refused", "NotFound").says("wbe", "app")
 
-    untouched(scene, before)
+    scene.look().is_untouched_since(before)
     not_built(ran)
 
 
@@ -47,7 +37,7 @@ def test_several_containers_without_a_choice_are_refused_with_their_names(scene:
     before = scene.look()
     ran = scene.deploy(good("one")).ended(4, "refused", "Ambiguous").says("sidecar", "app", "--container")
 
-    untouched(scene, before)
+    scene.look().is_untouched_since(before)
     not_built(ran)
 
 
@@ -73,7 +63,7 @@ def test_a_user_who_may_not_patch_is_refused_before_the_build(scene: Scene) -> N
 
     ran.says(f"grant: patch deployments (apps) in namespace {scene.namespace}")
     not_built(ran)
-    untouched(scene, before)
+    scene.look().is_untouched_since(before)
     scene.deploy(None, "--image", f"{scene.repository}:{commit}").ended(4, "refused", "ImageNotFound")
 
 
@@ -84,7 +74,7 @@ def test_a_user_with_no_rights_at_all_is_told_which_he_needs(scene: Scene) -> No
 
     ran.says("grant: get deployments (apps)")
     not_built(ran)
-    untouched(scene, before)
+    scene.look().is_untouched_since(before)
 
 
 def test_a_user_with_only_the_rights_that_are_documented_can_deploy(scene: Scene) -> None:
@@ -107,7 +97,7 @@ def test_an_expired_token_is_told_as_such(scene: Scene) -> None:
     ran.says("does not accept the credentials", "log in to the cluster anew")
     assert "eyJhbGciOiJSUzI1NiJ9" not in ran.everything
     not_built(ran)
-    untouched(scene, before)
+    scene.look().is_untouched_since(before)
 
 
 def _lose_authority(cluster: dict[str, Any]) -> None:
@@ -169,7 +159,7 @@ def test_no_docker_at_all_is_told_with_the_ways_out(scene: Scene) -> None:
     ran = scene.deploy(good("one"), env=nowhere).ended(3, "build-failed", "BuildFailed")
 
     ran.says("no Docker engine", "DOCKER_HOST", "--image")
-    untouched(scene, before)
+    scene.look().is_untouched_since(before)
 
 
 def test_a_dockerfile_that_fails_shows_its_last_lines(scene: Scene) -> None:
@@ -177,7 +167,7 @@ def test_a_dockerfile_that_fails_shows_its_last_lines(scene: Scene) -> None:
     ran = scene.deploy(unbuildable("one")).ended(3, "build-failed", "BuildFailed")
 
     assert "the compiler says no" in ran.err
-    untouched(scene, before)
+    scene.look().is_untouched_since(before)
     code, _, err = scene.program.show("deploy", "--quiet")
     assert (code, "the compiler says no" in err) == (3, True)
     classic = {"DOCKER_CONFIG": str(scene.cluster.docker_config_classic), "DOCKER_BUILDKIT": "0"}
@@ -191,7 +181,7 @@ def test_changed_files_are_refused_in_ci_and_marked_elsewhere(scene: Scene) -> N
     scene.checkout.write(good("not committed"))
     ran = scene.deploy(env={"CI": "true"}).ended(3, "build-failed", "BuildFailed")
     ran.says("app/version", "CI=true")
-    untouched(scene, before)
+    scene.look().is_untouched_since(before)
 
     ran = scene.deploy().ended(0, "deployed", "Complete")
     assert ran.deploy["image"]["tag"].startswith(f"{commit}-dirty-")
@@ -207,7 +197,7 @@ def test_an_older_commit_is_refused_unless_it_is_forced(scene: Scene) -> None:
     scene.checkout.switch(older)
     ran = scene.deploy().ended(4, "refused", "OlderCommit").says(older[:12], "--force")
 
-    untouched(scene, before)
+    scene.look().is_untouched_since(before)
     before.runs(second.image, 2)
     not_built(ran)
     forced = scene.deploy(None, "--force").ended(0, "deployed", "Complete")

@@ -44,8 +44,7 @@ def test_a_push_that_the_registry_refuses_leaves_the_cluster_untouched(scene: Sc
     ran = scene.deploy(good("one")).ended(3, "build-failed", "PushDenied")
 
     ran.says("docker login", scene.cluster.private_registry)
-    after = scene.look()
-    assert after.workload["metadata"]["resourceVersion"] == before.workload["metadata"]["resourceVersion"]
+    scene.look().is_untouched_since(before)
 
 
 def test_the_classic_builder_tells_a_refused_push_too(scene: Scene) -> None:
@@ -61,8 +60,7 @@ def test_an_image_that_may_not_be_read_is_refused_before_the_patch(scene: Scene)
     missing = f"{scene.cluster.private_registry}/{scene.namespace}/app:1"
     scene.deploy(good("one"), "--image", missing).ended(4, "refused", "ImageUnauthorized").says("docker login")
 
-    after = scene.look()
-    assert after.workload["metadata"]["resourceVersion"] == before.workload["metadata"]["resourceVersion"]
+    scene.look().is_untouched_since(before)
 
 
 def test_nodes_without_a_login_get_the_older_version_back(scene: Scene, tmp_path: Path) -> None:
