@@ -11,7 +11,7 @@ from kdeploy.rollout.objects import annotations_of
 from kdeploy.rollout.revisions import revisions_of
 from tests.unit.rollout.dumps import workload_of
 from tests.unit.story.simulated import HEALTH, Fault, KilledError, Outage, Simulation
-from tests.unit.story.world import Behaviour, digest, reference
+from tests.unit.story.world import Behaviour, digest, reference, version_of
 
 
 def test_a_good_version_is_deployed_verified_and_reported() -> None:
@@ -198,3 +198,13 @@ def test_a_rollout_found_complete_by_the_last_look_is_still_confirmed() -> None:
     simulation = Simulation()
     script = {"outages": [Outage(begin=1.0, end=120.5, silent=True)]}
     assert simulation.deploy("new", script=script).outcome is Outcome.DEPLOYED
+
+
+def test_crashes_of_a_killed_run_s_pods_do_not_count_against_the_run_that_takes_over() -> None:
+    simulation = Simulation(new=Behaviour(crash_after=0.5))
+    with pytest.raises(KilledError):
+        simulation.deploy("new", script={"kill_at": 40})
+    (pod,) = (pod for pod in simulation.world.pods.values() if version_of(pod) == "new")
+    assert pod["status"]["containerStatuses"][0]["restartCount"] == 2
+    simulation.later(30.0, lambda: simulation.behave("new", Behaviour()))
+    assert simulation.deploy("new").outcome is Outcome.DEPLOYED
