@@ -37,7 +37,6 @@ from kdeploy.verify.port import choose_port
 __all__ = ["DeployRequest", "Edges", "deploy"]
 
 READ_TIMEOUT = 30.0
-PATCH_TIMEOUT = 60.0
 MARK_TIMEOUT = 2.0
 
 
@@ -142,12 +141,19 @@ def patch(run: Run, request: DeployRequest, before: Snapshot) -> Expected:
     workload = fit(run, request, run.edges.cluster.snapshot())
     if template_hash(template_of(workload)) != template_hash(template_of(before.workload)):
         raise SupersededError("somebody else changed the pod template while this deploy was preparing")
-    operations = deploy_patch(workload, run.containers, run.image.reference, own_marks(request, run.image.digest))
+    image, own = run.image, own_marks(request, run.image.digest)
     run.edges.interrupts.defer()
     run.patched = run.now()
-    until = run.patched + min(PATCH_TIMEOUT, request.limits.timeout)
+    until = run.patched + request.limits.timeout
     wanted = template_hash(with_image(template_of(workload), run.containers, run.image.reference))
-    live = send(run, Phase.ROLLOUT, workload, operations, until, _is_ours(request.deploy_id, wanted))
+    live = send(
+        run,
+        Phase.ROLLOUT,
+        workload,
+        lambda seen: deploy_patch(seen, run.containers, image.reference, own),
+        until,
+        _is_ours(request.deploy_id, wanted),
+    )
     run.emit(Patched(generation=int(live["metadata"].get("generation") or 0), image=run.image.reference))
     # Where a killed deploy left this very template rolling, its pods' crashes so far are not this run's.
     taken_over = restarts_of(new_pods(before)) if is_live(run, before) else {}
@@ -168,8 +174,7 @@ def see_through(run: Run, request: DeployRequest, ours: Expected, baseline: Base
         verdict = examine_rollout(run, request.checks, ours, until, on_view)
         run.timings = replace(run.timings, detect=run.now() - run.patched)
         if verdict.passed:
-            mark_verified(run, ours, max(until, run.now() + MARK_TIMEOUT))
-            image_evidence(run)
+            confirm_good(run, request, ours, verdict, max(until, run.now() + MARK_TIMEOUT))
     except SupersededError as error:
         return Verdict(state=State.SUPERSEDED, reason=error.reason, message=error.message)
     except ClusterError as error:
@@ -178,6 +183,15 @@ def see_through(run: Run, request: DeployRequest, ours: Expected, baseline: Base
         bug = one_line(f"a bug in kdeploy: {type(error).__name__}: {error}")
         return Verdict(state=State.FAILED, reason=Reason.INTERNAL, message=bug)
     return verdict
+
+
+def confirm_good(run: Run, request: DeployRequest, ours: Expected, verdict: Verdict, until: float) -> None:
+    """Marks the version as verified, unless it is scaled to 0: then nothing was proved. Raises SupersededError."""
+    if verdict.reason is Reason.NOTHING_TO_VERIFY:
+        run.warn(f"{request.target} is scaled to 0: no pod ran, so the version is not marked as verified")
+        return
+    mark_verified(run, ours, until)
+    image_evidence(run)
 
 
 def ready_by(run: Run, request: DeployRequest) -> float:

@@ -212,12 +212,12 @@ def _print(session: Session, result: Result, out: TextIO) -> None:
     try:
         out.write(session.redactor(text))
         out.flush()
-    except BrokenPipeError:
+    except OSError:
         return
 
 
 def _flush() -> None:
     """Writes what is left. A reader that has gone away changes nothing."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(BrokenPipeError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
             stream.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from kdeploy.config.settings import Settings
 from kdeploy.model import HttpCheck
@@ -12,6 +12,10 @@ from kdeploy.secret import Secret
 
 LARGEST = 64 * 1024
 """Bytes: a larger file is no token, and looking for it in each line would cost too much."""
+
+
+PLAIN = frozenset({"accept", "accept-language", "content-type", "host", "user-agent", "x-env", "x-forwarded-proto"})
+"""Headers that hold no secret: masking their values would mask ordinary words everywhere."""
 
 
 def known_secrets(settings: Settings, env: Mapping[str, str]) -> Iterator[Secret]:
@@ -25,11 +29,14 @@ def known_secrets(settings: Settings, env: Mapping[str, str]) -> Iterator[Secret
 
 
 def _of_check(check: HttpCheck) -> Iterator[Secret]:
-    for value in check.headers.values():
+    for name, value in check.headers.items():
+        if name.lower() in PLAIN:
+            continue
         yield Secret(value)
-        scheme, _, credentials = value.partition(" ")
-        if scheme in ("Basic", "Bearer", "Token"):
-            yield Secret(credentials)
+        yield from (Secret(word) for word in value.split()[1:])
+        yield from (Secret(part.partition("=")[2].strip()) for part in value.split(";") if "=" in part)
+    for _, value in parse_qsl(urlsplit(check.url or check.path or "").query):
+        yield Secret(value)
     password = urlsplit(check.url or "").password
     if password:
         yield from (Secret(password), Secret(unquote(password)))

@@ -53,7 +53,9 @@ def on_cluster(session: Session, settings: Settings) -> Iterator[There]:
     """Reads the credentials; asks nothing yet. Signals go to the cluster's inbox, once the story defers them."""
     context = choose_context(kubeconfig=settings.kubeconfig, context=settings.context, environ=session.env)
     cluster = connect(context, session.clock)
-    for _, value in cluster.credentials_for_upgrade().headers:
+    for name, value in cluster.credentials_for_upgrade().headers:
+        if name.lower() != "authorization":
+            continue
         session.redactor.add(Secret(value.removeprefix("Bearer ")))
     session.signals.post = cluster.post
     target = settings.workload.within(default_namespace(settings.namespace, context))

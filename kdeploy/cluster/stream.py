@@ -27,6 +27,8 @@ _WATCH_SECONDS = 3600
 _FIRST_ANSWER = 15.0
 _LIST_SECONDS = 30.0
 _FORBIDDEN_PAUSE = 30.0
+# An API server that has just started knows no roles for a moment.
+_FORBIDDEN_TRIES = 3
 # A stream that lived this long was a good one: the next try need not wait longer than the first.
 _GOOD_LIFE = 1.0
 
@@ -134,7 +136,8 @@ class Stream:
     def _pause(self, error: ClusterError | None, attempt: int) -> float:
         if error is not None and error.status == 403:
             self._post(Reconnected(f"{error.message}; {error.hint}"))
-            return _FORBIDDEN_PAUSE
+            if attempt >= _FORBIDDEN_TRIES:
+                return _FORBIDDEN_PAUSE
         return pause_after(error or UnreachableError(""), attempt)
 
     def _list(self) -> None:

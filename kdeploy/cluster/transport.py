@@ -92,6 +92,7 @@ class Transport:
         self._reopen = reopen
         self._renewed_at = float("-inf")
         self._counts: Counter[Purpose] = Counter()
+        self._granted: set[str] = set()
         self._answered = False
         self._lock = threading.Lock()
         self._renewing = threading.Lock()
@@ -120,7 +121,9 @@ class Transport:
         """Sends once and returns the JSON object of a good answer; raises ClusterError for any other."""
         answer = self.exchange(request, min(until - self._clock.now(), _ANSWER_TIMEOUT))
         if not 200 <= answer.status < 300:
-            raise failure(answer.status, answer.body, request.doing, answer.headers.get("Retry-After"))
+            error = failure(answer.status, answer.body, request.doing, answer.headers.get("Retry-After"))
+            raise _forgotten(error) if answer.status in (401, 403) and request.doing.rule in self._granted else error
+        self._granted.add(request.doing.rule)
         return decode(answer.body)
 
     def read(self, request: Request, until: float) -> dict[str, Any]:
@@ -253,3 +256,13 @@ def pause_after(error: ClusterError, attempt: int, longest: float = 5.0) -> floa
     if isinstance(error, ThrottledError) and error.retry_after is not None:
         return error.retry_after
     return float(min(longest, 0.1 * 2 ** min(attempt, 10)) * random.SystemRandom().uniform(0.5, 1.0))
+
+
+def _forgotten(error: ClusterError) -> UnreachableError:
+    """The error for a refusal of what was granted a moment ago, which a later try may mend.
+
+    An API server that has just started answers 403 until it has read its roles (for 150 ms, seen on v1.35).
+    """
+    return UnreachableError(
+        error.message, hint=error.hint, reason=error.reason, status=error.status, may_have_arrived=False
+    )

@@ -18,6 +18,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Literal, Self, TextIO
 
+from kdeploy.errors import InterruptedBySignalError
 from kdeploy.events import Event
 from kdeploy.ports import Clock
 from kdeploy.report.redact import Redactor
@@ -67,6 +68,8 @@ class Renderer:
         for sink in tuple(self._sinks):
             try:
                 act(sink)
+            except InterruptedBySignalError:
+                raise
             except Exception as error:  # whatever it is: a deploy in mid-rollout matters more than its output
                 self._sinks.remove(sink)
                 self._lost.append(f"output to {sink.title} stopped: {type(error).__name__}: {error}")

@@ -21,7 +21,8 @@ class Baseline:
     """What was live before the deploy touched anything, and how good it was.
 
     `is_verified`: its mark names its own template. `checks`: what the deploy's checks said of it, empty where there are
-    none or they were not run. `is_first`: no revision of the workload bears a mark of kdeploy.
+    none or they were not run. `is_first`: nothing of the workload was ever verified, so that
+    this counts as its first deploy.
     """
 
     template: Obj
@@ -75,7 +76,7 @@ def observe_baseline(snapshot: Snapshot) -> Baseline:
         revision=str(revision.number) if revision else None,
         is_available=assess(snapshot, expected).passed,
         is_verified=own.get(marks.VERIFIED) == hash_,
-        is_first=not marks.marks_of(workload) and not any(r.marks for r in revisions_of(snapshot)),
+        is_first=own.get(marks.VERIFIED) != hash_ and not any(r.is_verified for r in revisions_of(snapshot)),
     )
 
 

@@ -26,10 +26,18 @@ _PERMANENT_REASONS = {
     "ErrImageNeverPull": Reason.IMAGE_NOT_FOUND,
     "CreateContainerConfigError": Reason.CONFIG_ERROR,
 }
+# The kubelet's own cache was late, which says nothing about the ConfigMap (Shopify/krane#886).
+_LATE_CACHE = re.compile(r"failed to sync|timed out", re.I)
 
 # containerd and Docker Engine both carry the registry's answer in the message.
 _NOT_FOUND = re.compile(r"not found|manifest unknown|name unknown|repository does not exist|no such image", re.I)
-_DENIED = re.compile(r"unauthorized|authentication required|denied|no basic auth credentials|403 forbidden", re.I)
+_DENIED = re.compile(
+    r"unauthorized|authentication required|no basic auth credentials|403 forbidden|insufficient_scope"
+    r"|access denied|access to the resource is denied|(?<!permission )denied:",
+    re.I,
+)
+# Not the registry's: the name is not resolved, or containerd's own store has lost something (containerd#11390).
+_NOT_THE_REGISTRY = re.compile(r"no such host|lookup |content digest|content store", re.I)
 _DETAIL = re.compile(r"rpc error|failed to|Error response", re.I)
 # What runc and containerd say of an entry point that no retry will mend.
 _CANNOT_START = re.compile(
@@ -107,7 +115,9 @@ def _of_container(
     waiting = (status.get("state") or {}).get("waiting") or {}
     reason = str(waiting.get("reason") or "")
     if reason in _PERMANENT_REASONS:
-        return _finding(pod, status, _PERMANENT_REASONS[reason], str(waiting.get("message") or reason), permanent=True)
+        message = str(waiting.get("message") or reason)
+        final = not (reason == "CreateContainerConfigError" and _LATE_CACHE.search(message))
+        return _finding(pod, status, _PERMANENT_REASONS[reason], message, permanent=final)
     if reason in _PULL_REASONS:
         return _pull(pod, status, str(waiting.get("message") or ""), events)
     crash = _crash(pod, status, init, crash_budget, restarts_before, none_allowed)
@@ -122,7 +132,7 @@ def _pull(pod: Obj, status: Obj, message: str, events: Sequence[Obj]) -> Finding
         message = _last_pull_event(pod, events) or message
     if _DENIED.search(message) and not re.search(r"not found", message, re.I):
         return _finding(pod, status, Reason.IMAGE_UNAUTHORIZED, message, permanent=True)
-    if _NOT_FOUND.search(message) and not re.search(r"no such host|lookup ", message, re.I):
+    if _NOT_FOUND.search(message) and not _NOT_THE_REGISTRY.search(message):
         return _finding(pod, status, Reason.IMAGE_NOT_FOUND, message, permanent=True)
     return _finding(pod, status, Reason.IMAGE_PULL_FAILED, message, permanent=False)
 
@@ -145,12 +155,13 @@ def _crash(
     last = now or (status.get("lastState") or {}).get("terminated")
     if not last or (init and int(last.get("exitCode") or 0) == 0):
         return None
-    restarts = int(status.get("restartCount") or 0)
-    since = restarts - restarts_before.get((uid_of(pod), str(status["name"])), 0)
+    key = (uid_of(pod), str(status["name"]))
+    since = int(status.get("restartCount") or 0) - restarts_before.get(key, 0)
+    none_allowed = none_allowed and key in restarts_before  # a pod that came later has its crash budget
     message = str(last.get("message") or "")
     if last.get("reason") in _START_REASONS:
         hopeless = bool(_CANNOT_START.search(message)) and not state.get("running")
-        return _finding(pod, status, Reason.START_ERROR, message, permanent=hopeless or none_allowed)
+        return _finding(pod, status, Reason.START_ERROR, message, permanent=hopeless or (none_allowed and since > 0))
     down = not state.get("running")
     if not down and not (none_allowed and since > 0):
         return None

@@ -43,6 +43,14 @@ def is_terminating(obj: Obj) -> bool:
     return bool(obj["metadata"].get("deletionTimestamp"))
 
 
+def is_active(pod: Obj) -> bool:
+    """Whether the workload controllers count the pod: neither ended nor being deleted.
+
+    An evicted pod stays as an object of phase Failed (k8s.io/kubernetes/pkg/controller, IsPodActive).
+    """
+    return status_of(pod).get("phase") not in ("Failed", "Succeeded") and not is_terminating(pod)
+
+
 def is_observed(workload: Obj) -> bool:
     """Whether the controller has seen the latest spec: before that the status speaks of an older one."""
     return int(status_of(workload).get("observedGeneration") or 0) >= int(workload["metadata"].get("generation") or 0)

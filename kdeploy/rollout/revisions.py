@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kdeploy.model import Kind, Obj, Snapshot
 from kdeploy.rollout.marks import VERIFIED, marks_of
-from kdeploy.rollout.objects import annotations_of, is_owned_by, is_terminating, kind_of, labels_of, name_of, uid_of
+from kdeploy.rollout.objects import annotations_of, is_active, is_owned_by, kind_of, labels_of, name_of, uid_of
 from kdeploy.rollout.template import template_hash, template_of
 
 REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
@@ -57,12 +57,12 @@ def new_pods(snapshot: Snapshot) -> tuple[Obj, ...]:
 
 
 def pods_of(snapshot: Snapshot, revision: Revision | None) -> tuple[tuple[Obj, ...], tuple[Obj, ...]]:
-    """The workload's pods that are not being deleted: those of `revision`, and all others."""
+    """The workload's active pods: those of `revision`, and all others."""
     new: list[Obj] = []
     old: list[Obj] = []
     owners = _pod_owners(snapshot)
     for pod in snapshot.pods:
-        if is_terminating(pod) or not any(is_owned_by(pod, uid) for uid in owners):
+        if not is_active(pod) or not any(is_owned_by(pod, uid) for uid in owners):
             continue
         (new if revision is not None and _pod_key(pod, snapshot) == revision.pods_key else old).append(pod)
     return tuple(new), tuple(old)

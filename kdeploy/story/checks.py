@@ -80,6 +80,8 @@ def examine(
             rollout = interrupted(rollout)
         if rollout.state in _LOST:
             return _end(run, phase, rollout, trials, now)
+        if rollout.passed and rollout.reason is Reason.NOTHING_TO_VERIFY:
+            return Examination(verdict=rollout, checks=())
         judgements = _ask(run, trials, snapshot, expected.containers, now)
         _tell(run, judgements, ended)
         failed = next((j for j in judgements.values() if j.standing is Standing.FAILED), None)
@@ -87,7 +89,9 @@ def examine(
             return _end(run, phase, _unhealthy(failed, rollout.pods), trials, now)
         if watch_until is None and all(j.is_final for j in judgements.values()):
             watch_until = now + watch_for
-        if watch_until is not None and now >= watch_until and rollout.passed:
+        # A pod that came after the others has its own samples to pass.
+        done = rollout.passed and all(j.is_final for j in judgements.values())
+        if done and watch_until is not None and now >= watch_until:
             return _end(run, phase, rollout, trials, now)
         if now >= until:
             return _end(run, phase, _late(rollout, judgements), trials, now)

@@ -17,6 +17,10 @@ from kdeploy.story.evidence import with_evidence
 from kdeploy.story.request import DeployRequest
 from kdeploy.story.restore import Restoration, RestorePlan, restore, send_restore
 from kdeploy.story.run import Run
+from kdeploy.story.unstick import unstick
+
+LINGER = 1.5
+"""Seconds between the restore patch of an interrupted run and its end; GitHub kills 10 s after the first signal."""
 
 
 def good_reason(checks: tuple[HttpCheck, ...], verdict: Verdict) -> Reason:
@@ -40,7 +44,7 @@ def verify_unchanged(run: Run, request: DeployRequest, before: Snapshot) -> Repo
     assert before.workload is not None
     old_restarts = restarts_of(new_pods(before))
     expected = expect(before.workload, crash_budget=request.limits.crash_budget, restarts_before=old_restarts)
-    expected = replace(expected, containers=run.containers)
+    expected = replace(expected, containers=run.containers, digest=run.image.digest if run.image else None)
     run.edges.interrupts.defer()
     verdict = examine_rollout(run, request.checks, expected, run.now() + request.limits.timeout)
     if verdict.passed:
@@ -72,6 +76,10 @@ def undo(run: Run, request: DeployRequest, baseline: Baseline, ours: Expected, v
     plan = _plan(run, request, ours, to)
     if plan is None:
         return _superseded(run, Reason.SUPERSEDED, "somebody else changed the workload; it was left untouched")
+    if plan.over["spec"].get("paused"):
+        message = f"{verdict.message}; not rolled back: somebody paused the rollout meanwhile"
+        hint = f"kubectl rollout resume, then kdeploy rollback {_where(run)}"
+        return run.report(Outcome.NOT_ROLLED_BACK, verdict.reason, message, hint)
     if is_interrupted:
         return _send_and_leave(run, plan)
     with run.phase(Phase.ROLLBACK, to.why):
@@ -104,8 +112,18 @@ def _send_and_leave(run: Run, plan: RestorePlan) -> Report:
     except KdeployError as error:
         message = f"interrupted, and the restore patch was not accepted: {error.message}"
         return run.report(Outcome.ROLLBACK_FAILED, Reason.INTERRUPTED, message, _by_hand(run))
+    _linger(run, plan)
     message = "interrupted; the version before was put back, its rollout was not waited for"
     return run.report(Outcome.INTERRUPTED, Reason.INTERRUPTED, message, _watch_hint(run))
+
+
+def _linger(run: Run, plan: RestorePlan) -> None:
+    """Stays until a StatefulSet's broken pod is deleted, without which its restored template would never roll out."""
+    until = run.now() + LINGER
+    free = unstick(run, plan.target, plan.to.hash, until)
+    while free is not None and run.now() < until:
+        free(run.edges.cluster.snapshot())
+        run.next(Phase.ROLLBACK, until)
 
 
 def _after_restore(run: Run, verdict: Verdict, to: RollbackTarget, restoration: Restoration) -> Report:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kdeploy.errors import KdeployError
 from kdeploy.model import Culprit, Reason, Verdict
 from kdeploy.rollout.objects import container_statuses, images_of
 from kdeploy.rollout.revisions import new_pods
@@ -22,7 +21,11 @@ _NO_LOGS = (Reason.IMAGE_NOT_FOUND, Reason.IMAGE_UNAUTHORIZED, Reason.IMAGE_PULL
 def with_evidence(run: Run, verdict: Verdict) -> tuple[Culprit, ...]:
     """The verdict's culprits, the first few with their events and log tails. Best effort, within a second."""
     until = run.now() + SECONDS
-    first = tuple(_look_at(run, culprit, until) for culprit in verdict.culprits[:MOST])
+    try:
+        first = tuple(_look_at(run, culprit, until) for culprit in verdict.culprits[:MOST])
+    except Exception as error:  # the rollback that follows matters more
+        run.warn(one_line(f"the evidence could not be collected: {type(error).__name__}: {error}"))
+        return verdict.culprits
     return first + verdict.culprits[MOST:]
 
 
@@ -36,7 +39,7 @@ def image_evidence(run: Run) -> None:
     for digest in sorted(_reported(run) - {run.image.digest}):
         try:
             same = run.edges.registry.same_config(run.image.repository, run.image.digest, digest, SECONDS)
-        except KdeployError:
+        except Exception:  # evidence is no reason to take a verified version back
             same = None
         if same is not True:
             known = (

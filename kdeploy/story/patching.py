@@ -23,36 +23,40 @@ from kdeploy.rollout.template import template_hash, template_of
 from kdeploy.story.run import Run
 
 RETRY = 0.5
+Plan = Callable[[Obj], list[Operation]]
+_ABSENT, _BUSY = 404, 409
 
 
-def send(
-    run: Run, phase: Phase, workload: Obj, operations: list[Operation], until: float, applied: Callable[[Obj], bool]
-) -> Obj:
-    """Sends a patch that tests `workload` as observed; returns the workload as the server left it.
+def send(run: Run, phase: Phase, workload: Obj, plan: Plan, until: float, applied: Callable[[Obj], bool]) -> Obj:
+    """Sends the patch that `plan` makes for `workload` as observed; returns the workload as the server left it.
 
     An answer that was lost is no failure: the patch is conditional, so it is sent again, and `applied` knows our own
-    work when it is found already there. Raises SupersededError where somebody changed the workload first, RefusedError
-    where the server refuses it unchanged, UncertainError where it was sent and nothing ever answered, ClusterError
-    otherwise.
+    work when it is found already there. A refusal although nothing of ours has changed (somebody's first annotation,
+    say) is planned anew from a fresh read, once. Raises SupersededError where somebody changed or deleted the workload
+    first, RefusedError where the server refuses it unchanged, UncertainError where it was sent and nothing ever
+    answered, ClusterError otherwise.
     """
-    uncertain = False
+    uncertain = again = False
     while True:
         try:
-            return run.edges.cluster.patch(operations, until)
+            return run.edges.cluster.patch(plan(workload), until)
         except UnreachableError as error:
             uncertain = uncertain or error.may_have_arrived
-            if run.now() >= until and uncertain:
-                raise _uncertain(run, error) from error
             if run.now() >= until:
-                raise
+                raise (_uncertain(run, error) if uncertain else error) from error
             run.emit(Noted(message=f"the patch had no answer and is sent again: {error.message}"))
-            pause = min(until, run.now() + RETRY)
-            while run.now() < pause:
-                run.next(phase, pause)
         except ClusterError as error:
-            if not uncertain and not isinstance(error, PatchConflictError):
+            if not uncertain and not isinstance(error, PatchConflictError) and error.status != _ABSENT:
                 raise
-            return _explain(run, workload, error, until, applied)  # an earlier try may have been applied
+            live = _look_again(run, workload, error, until)  # an earlier try may have been applied
+            if applied(live):
+                return live
+            if _identity(live) != _identity(workload):
+                raise SupersededError("somebody else changed the workload first; theirs was left untouched") from error
+            if (again and error.status != _BUSY) or run.now() >= until:
+                raise RefusedError(f"the API server refused the patch: {error.message}", hint=error.hint) from error
+            workload, again = live, True
+        _pause(run, phase, until)
 
 
 def mark_verified(run: Run, expected: Expected, until: float) -> None:
@@ -65,7 +69,7 @@ def mark_verified(run: Run, expected: Expected, until: float) -> None:
     if workload is None or template_hash(template_of(workload)) != expected.hash:
         raise SupersededError("somebody else changed the workload before it could be marked as verified")
     try:
-        send(run, Phase.VERIFY, workload, verified_patch(workload), until, _is_marked(expected.hash))
+        send(run, Phase.VERIFY, workload, verified_patch, until, _is_marked(expected.hash))
         revision = live_revision(snapshot)
         if revision is None or workload["kind"] == "Deployment":
             return
@@ -81,23 +85,24 @@ def _is_marked(hash_: str) -> Callable[[Obj], bool]:
     return lambda live: annotations_of(live).get(marks.VERIFIED) == hash_ == template_hash(template_of(live))
 
 
-def _explain(run: Run, workload: Obj, error: ClusterError, until: float, applied: Callable[[Obj], bool]) -> Obj:
+def _look_again(run: Run, workload: Obj, error: ClusterError, until: float) -> Obj:
+    """The workload after a refused patch. Raises SupersededError where it is gone."""
     try:
         live = run.edges.cluster.refresh(until).workload
-    except UnreachableError as unanswered:
+    except ClusterError as unanswered:
         raise _uncertain(run, unanswered) from error
     if live is None or uid_of(live) != uid_of(workload):
         raise SupersededError("the workload was deleted by somebody else", reason=Reason.DELETED) from error
-    if applied(live):
-        return live
-    if _identity(live) != _identity(workload):
-        raise SupersededError("somebody else changed the workload first; theirs was left untouched") from error
-    raise RefusedError(
-        f"the API server refused the patch: {error.message}", hint=error.hint, reason=error.reason
-    ) from error
+    return live
 
 
-def _uncertain(run: Run, error: UnreachableError) -> UncertainError:
+def _pause(run: Run, phase: Phase, until: float) -> None:
+    pause = min(until, run.now() + RETRY)
+    while run.now() < pause:
+        run.next(phase, pause)
+
+
+def _uncertain(run: Run, error: ClusterError) -> UncertainError:
     return UncertainError(
         f"the patch was sent, but the API server did not answer any more: {error.message}",
         hint=f"see what is live: kdeploy status {run.target} -n {run.target.namespace}; running it again is safe",

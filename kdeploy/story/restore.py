@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from kdeploy.errors import ClusterError, KdeployError, SupersededError
+from kdeploy.errors import ClusterError, KdeployError, SupersededError, UncertainError
 from kdeploy.events import Patched, Phase
 from kdeploy.model import CheckResult, HttpCheck, Obj, Outcome, Reason, State, Target, Verdict
 from kdeploy.rollback.choose import RollbackTarget
@@ -52,7 +52,8 @@ def restore(run: Run, plan: RestorePlan) -> Restoration:
     except SupersededError as error:
         return Restoration(outcome=Outcome.SUPERSEDED, reason=error.reason, message=error.message, sent=False)
     except KdeployError as error:
-        return _failed(error.reason, f"the restore patch was not accepted: {error.message}", sent=False)
+        message = f"the restore patch was not accepted: {error.message}"
+        return _failed(error.reason, message, sent=isinstance(error, UncertainError))
     try:
         return _see_through(run, plan, live)
     except SupersededError as error:
@@ -63,8 +64,14 @@ def restore(run: Run, plan: RestorePlan) -> Restoration:
 
 def send_restore(run: Run, plan: RestorePlan) -> Obj:
     """Sends the restore patch and returns the workload as it is then. Raises as `patching.send`."""
-    operations = restore_patch(plan.over, plan.to.template, plan.to.marks)
-    live = send(run, Phase.ROLLBACK, plan.over, operations, plan.until, _has_template(plan.to.hash))
+    live = send(
+        run,
+        Phase.ROLLBACK,
+        plan.over,
+        lambda seen: restore_patch(seen, plan.to.template, plan.to.marks),
+        plan.until,
+        _has_template(plan.to.hash),
+    )
     images = images_of(plan.to.template, plan.containers)
     run.rolled_back_to = images[0] if images else plan.to.revision
     generation = int(live["metadata"].get("generation") or 0)
@@ -88,7 +95,7 @@ def _see_through(run: Run, plan: RestorePlan, live: Obj) -> Restoration:
     fresh = confirm(run, expected, plan.until)
     if not fresh.passed:
         return replace(_ended(fresh), checks=examined.checks)
-    if not plan.to.is_verified and not plan.to.lenient:
+    if not plan.to.is_verified and not plan.to.lenient and fresh.reason is not Reason.NOTHING_TO_VERIFY:
         mark_verified(run, expected, plan.until)
     return Restoration(
         outcome=Outcome.RESTORED,

@@ -175,9 +175,24 @@ def test_restarts_from_before_do_not_count_against_the_budget(version: str) -> N
 @pytest.mark.parametrize("version", VERSIONS)
 def test_once_settled_any_further_restart_fails_even_where_the_container_runs_again(version: str) -> None:
     snapshot = load(version, "recovered")
-    settled = replace(ours(snapshot), settled=True)
+    before = dict.fromkeys(restarts_of(snapshot.pods), 0)
+    settled = replace(ours(snapshot), settled=True, restarts_before=before)
     assert assess(snapshot, settled).reason is Reason.CRASH_LOOP
     assert assess(snapshot, replace(settled, restarts_before=restarts_of(snapshot.pods))).passed
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_once_settled_a_pod_that_came_later_still_has_its_crash_budget(version: str) -> None:
+    snapshot = load(version, "recovered")
+    assert assess(snapshot, replace(ours(snapshot), settled=True, restarts_before={})).passed
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_evicted_pod_is_counted_by_nobody(version: str) -> None:
+    snapshot = load(version, "complete")
+    dead = {**snapshot.pods[0], "status": {"phase": "Failed", "reason": "Evicted"}}
+    dead["metadata"] = {**dead["metadata"], "name": "evicted", "uid": "evicted"}
+    assert assess(replace(snapshot, pods=(*snapshot.pods, dead)), ours(snapshot)).passed
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -190,13 +190,20 @@ def test_an_image_that_is_not_in_the_registry_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "reason"), [(Fault.FORBIDDEN, Reason.ADMISSION_DENIED), (Fault.INVALID, Reason.CONFLICT)]
+    ("fault", "reason", "tries"),
+    [(Fault.FORBIDDEN, Reason.ADMISSION_DENIED, 1), (Fault.INVALID, Reason.CONFLICT, 2)],
 )
-def test_a_patch_that_the_server_refuses_ends_in_refused(fault: Fault, reason: Reason) -> None:
+def test_a_patch_that_the_server_refuses_ends_in_refused(fault: Fault, reason: Reason, tries: int) -> None:
     simulation = Simulation()
-    report = simulation.deploy("new", script={"faults": {0: fault}})
+    report = simulation.deploy("new", script={"faults": {0: fault, 1: fault}})
     assert (report.outcome, report.reason, simulation.live) == (Outcome.REFUSED, reason, "old")
-    assert len(simulation.cluster.patches) == 1
+    assert len(simulation.cluster.patches) == tries
+
+
+def test_a_patch_that_is_refused_once_though_nothing_changed_is_planned_anew() -> None:
+    simulation = Simulation()
+    report = simulation.deploy("new", script={"faults": {0: Fault.INVALID}})
+    assert (report.outcome, simulation.live) == (Outcome.DEPLOYED, "new")
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.005, 5.0])
