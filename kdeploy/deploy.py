@@ -20,7 +20,7 @@ from kdeploy.rollout.classify import restarts_of
 from kdeploy.rollout.containers import choose_containers
 from kdeploy.rollout.objects import annotations_of, images_of
 from kdeploy.rollout.patch import deploy_patch, with_image
-from kdeploy.rollout.preflight import owners, refuse_older, refuse_unfit
+from kdeploy.rollout.preflight import blind, owners, refuse_older, refuse_unfit
 from kdeploy.rollout.revisions import live_revision, new_pods
 from kdeploy.rollout.template import template_hash, template_of
 from kdeploy.story.baseline import is_live, take_baseline
@@ -73,7 +73,8 @@ def preflight(run: Run, request: DeployRequest) -> None:
     with run.phase(Phase.PREFLIGHT, f"{request.target} in namespace {request.target.namespace}"):
         snapshot = run.edges.cluster.preflight(request.target, soon(run, request))
         workload = fit(run, request, snapshot)
-        for warning in owners(workload, run.containers):
+        unseen = blind(workload, run.containers, has_checks=bool(request.checks))
+        for warning in (*owners(workload, run.containers), *unseen):
             run.warn(warning)
         refuse_old(run, request, snapshot)
 

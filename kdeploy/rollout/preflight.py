@@ -58,6 +58,19 @@ def refuse_older(live: Revision | None, commit: str | None, run: str, is_ancesto
     return None
 
 
+def blind(workload: Obj, containers: Sequence[str], *, has_checks: bool) -> tuple[str, ...]:
+    """A warning where nothing would see a crash right after the start: the pod is ready as soon as it runs."""
+    spec = workload["spec"]
+    own = [c for c in spec["template"]["spec"]["containers"] if c["name"] in containers]
+    probed = any(c.get("readinessProbe") or c.get("startupProbe") for c in own)
+    if has_checks or probed or spec.get("minReadySeconds"):
+        return ()
+    return (
+        "there is no readiness probe, minReadySeconds or check: a crash right after the start would not be noticed; "
+        "add a readinessProbe, or a check with --verify-http",
+    )
+
+
 def owners(workload: Obj, containers: Sequence[str]) -> tuple[str, ...]:
     """Warnings about tools that own the workload's image and would put their own back: Argo CD, Flux, Helm.
 

@@ -59,7 +59,8 @@ def test_after_two_bad_versions_the_newest_verified_one_comes_back(scene: Scene,
     scene.deploy(never_ready("two"), "--timeout", "15s", "--no-rollback").ended(
         12, "not-rolled-back", "ReadinessFailed"
     )
-    ran = scene.deploy(never_ready("three"), "--timeout", "15s")
+    # In a StatefulSet the second's broken pod is given 10 s before it has to make room.
+    ran = scene.deploy(never_ready("three"), "--timeout", "40s")
 
     ran.ended(10, "rolled-back", "ReadinessFailed")
     scene.look().runs(first.image, pods)

@@ -9,7 +9,7 @@ import pytest
 from kdeploy.errors import RefusedError
 from kdeploy.model import Obj, Reason
 from kdeploy.rollout import marks
-from kdeploy.rollout.preflight import owners, refuse_older, refuse_unfit
+from kdeploy.rollout.preflight import blind, owners, refuse_older, refuse_unfit
 from kdeploy.rollout.revisions import Revision, live_revision
 from tests.unit.rollout.dumps import VERSIONS, load, workload_of
 
@@ -141,3 +141,31 @@ def test_who_owns_the_image_is_known_by_labels_annotations_or_managed_fields(
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_workload_that_kubectl_applied_has_no_such_owner(version: str) -> None:
     assert owners(workload_of(load(version, "complete")), ("web",)) == ()
+
+
+def _template(**container: object) -> dict[str, object]:
+    return {"spec": {"containers": [{"name": "web", "image": "x", **container}, {"name": "log", "image": "y"}]}}
+
+
+def test_a_workload_that_nothing_looks_at_is_warned_of() -> None:
+    (warning,) = blind({"spec": {"template": _template()}}, ("web",), has_checks=False)
+    assert "readinessProbe" in warning
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"template": _template(readinessProbe={"tcpSocket": {"port": 80}})},
+        {"template": _template(startupProbe={"exec": {"command": ["true"]}})},
+        {"template": _template(), "minReadySeconds": 5},
+    ],
+)
+def test_a_probe_or_min_ready_seconds_is_a_look(spec: dict[str, object]) -> None:
+    assert blind({"spec": spec}, ("web",), has_checks=False) == ()
+
+
+def test_a_check_is_a_look_and_a_probe_of_another_container_is_none() -> None:
+    workload = {"spec": {"template": _template()}}
+    assert blind(workload, ("web",), has_checks=True) == ()
+    workload["spec"]["template"]["spec"]["containers"][1]["readinessProbe"] = {}  # type: ignore[index]
+    assert blind(workload, ("web",), has_checks=False) != ()
