@@ -65,10 +65,8 @@ def blind(workload: Obj, containers: Sequence[str], *, has_checks: bool) -> tupl
     probed = any(c.get("readinessProbe") or c.get("startupProbe") for c in own)
     if has_checks or probed or spec.get("minReadySeconds"):
         return ()
-    return (
-        "there is no readiness probe, minReadySeconds or check: a crash right after the start would not be noticed; "
-        "add a readinessProbe, or a check with --verify-http",
-    )
+    warning = "no readiness probe, minReadySeconds or check: a crash right after the start would not be noticed"
+    return (f"{warning}; add a readinessProbe, or a check with --verify-http",)
 
 
 def owners(workload: Obj, containers: Sequence[str]) -> tuple[str, ...]:
