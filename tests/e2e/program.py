@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+from jsonschema import Draft202012Validator
 
 KDEPLOY = Path(sys.executable).with_name("kdeploy")
 LONGEST = 240.0
@@ -120,9 +120,9 @@ class Running:
         report = json.loads(out or "{}")
         if file:
             assert json.loads(file) == report
-            jsonschema.validate(report, schema("report"))
+            validator("report").validate(report)
         for event in self.events:
-            jsonschema.validate(event, schema("events"))
+            validator("events").validate(event)
         return Ran(code=code, report=report, out=out, err=err, events=self.events)
 
 
@@ -173,10 +173,12 @@ class Program:
 
 
 @cache
-def schema(name: str) -> Any:
-    """What `kdeploy schema NAME` prints."""
+def validator(name: str) -> Draft202012Validator:
+    """Knows what `kdeploy schema NAME` prints."""
     done = subprocess.run([str(KDEPLOY), "schema", name], capture_output=True, check=True)
-    return json.loads(done.stdout)
+    schema = json.loads(done.stdout)
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
 
 
 def _read(file: Path) -> str:

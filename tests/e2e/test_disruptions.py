@@ -78,11 +78,11 @@ def test_an_api_server_that_stays_away_ends_the_run_in_time(scene: Scene, disrup
     running.until_rolling()
     started = time.monotonic()
     with disrupted(scene):
-        ran = running.end(60)
+        running.process.wait(60)
         seconds = time.monotonic() - started
-    ran.ended(11, "rollback-failed", "ClusterUnreachable").says("the rollback failed too")
+    running.end().ended(11, "rollback-failed", "ClusterUnreachable").says("the rollback failed too")
 
-    assert seconds < 6 + 6 + 5 + 3, "some seconds for the test's own ways"
+    assert seconds < 6 + 6 + 5
     again = scene.deploy(good("three")).ended(0, "deployed", "Complete")
     scene.look().runs(again.image, 2)
     assert again.image != first.image

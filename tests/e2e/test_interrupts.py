@@ -76,7 +76,7 @@ def test_a_killed_run_of_a_bad_version_does_not_hinder_the_next_commit(scene: Sc
 def test_a_killed_run_of_a_bad_version_is_rolled_back_when_it_is_run_again(scene: Scene) -> None:
     first, running = begin(scene)
     running.kill()
-    ran = scene.deploy(None, "--timeout", "8s").ended(10, "rolled-back", "ReadinessFailed")
+    ran = scene.deploy(None, "--timeout", "15s").ended(10, "rolled-back", "ReadinessFailed")
 
     live = scene.look()
     live.runs(first.image, 2)

@@ -56,13 +56,10 @@ def test_after_two_bad_versions_the_newest_verified_one_comes_back(scene: Scene,
     """Its mark must have stayed true while others came and went."""
     scene.create(kind)
     first = scene.deployed(good("one"))
-    scene.deploy(never_ready("two"), "--timeout", "15s", "--no-rollback").ended(
-        12, "not-rolled-back", "ReadinessFailed"
-    )
-    # In a StatefulSet the second's broken pod is given 10 s before it has to make room.
-    ran = scene.deploy(never_ready("three"), "--timeout", "40s")
+    bad = scene.deploy(crashing("two"), "--crash-budget", "1", "--no-rollback")
+    bad.ended(12, "not-rolled-back", "CrashLoop")
+    ran = scene.deploy(crashing("three"), "--crash-budget", "1").ended(10, "rolled-back", "CrashLoop")
 
-    ran.ended(10, "rolled-back", "ReadinessFailed")
     scene.look().runs(first.image, pods)
     assert ran.deploy["rolled_back_to"] == first.image
 
