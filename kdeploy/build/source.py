@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -87,12 +87,18 @@ def inspect(
 def choose_commit(flag: str | None, head: str | None, env: Mapping[str, str]) -> tuple[str, str, tuple[str, ...]]:
     """The commit, who named it, and notes. --commit goes before HEAD, HEAD before the CI's variables. Pure.
 
-    Raises ConfigError where none is there, or where one is no commit id.
+    Raises ConfigError where none is there, where one is no commit id, or where --commit is not what is checked out:
+    the image would bear one commit's name and hold another's files.
     """
     variable = next((name for name in COMMIT_VARIABLES if env.get(name)), None)
     if flag is not None:
         chosen = _checked(flag, "--commit")
-        return chosen, "--commit", tuple(_flag_notes(chosen, head))
+        if head and chosen != head:
+            raise ConfigError(
+                f"--commit {chosen[:12]} is not what is checked out: HEAD is {head[:12]}, and its files would be built",
+                hint=f"git checkout {chosen[:12]} first, or leave --commit out",
+            )
+        return chosen, "--commit", ()
     if head:
         given = env[variable].lower() if variable else head
         notes = (
@@ -127,11 +133,6 @@ def web_address(remote: str) -> str:
 
 def _https(host: str, path: str) -> str:
     return one_line(f"https://{host}/{path.strip('/').removesuffix('.git')}")
-
-
-def _flag_notes(chosen: str, head: str | None) -> Iterator[str]:
-    if head and chosen != head:
-        yield f"--commit {chosen[:12]} differs from HEAD {head[:12]}; the files of HEAD are built under that name"
 
 
 def _checked(commit: str, what: str) -> str:

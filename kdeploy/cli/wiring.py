@@ -20,7 +20,7 @@ from kdeploy.cluster.kubeconfig import choose_context, default_namespace
 from kdeploy.config.file import find_config
 from kdeploy.config.settings import Settings, resolve
 from kdeploy.errors import ConfigError
-from kdeploy.events import Noted
+from kdeploy.events import Warned
 from kdeploy.model import Image, Target
 from kdeploy.ports import Builder, BuildRequest, Registry
 from kdeploy.provenance import Provenance, new_deploy_id, provenance
@@ -159,7 +159,9 @@ def plan_build(session: Session, settings: Settings, repository: str) -> BuildRe
     """The build request for the checkout; says how its commit was chosen where that is not plain."""
     source = inspect_source(settings.build, settings.commit, session.env)
     for note in source.notes:
-        session.emit(Noted(message=note))
+        session.emit(Warned(message=note))
+    if source.dirty:
+        session.emit(Warned(message=f"the tree has changes that are in no commit: {', '.join(source.dirty[:3])}"))
     return request_build(settings.build, source, session.env, repository=repository, tag=settings.tag)
 
 

@@ -23,6 +23,8 @@ from kdeploy.story.restore import RestorePlan, restore
 from kdeploy.story.run import Edges, Run
 
 READ_TIMEOUT = 30.0
+SHORTEST = 7
+"""Characters of a commit or digest that name it, as in git."""
 
 
 def verify(request: VerifyRequest, edges: Edges) -> Report:
@@ -110,8 +112,10 @@ def _is_named(revision: Revision, to: str) -> bool:
     if to == str(revision.number):
         return True
     commit, digest = revision.marks.get(marks.COMMIT, ""), revision.marks.get(marks.DIGEST, "")
-    wanted = to.rpartition("@")[2]
-    return (len(to) >= 7 and commit.startswith(to.lower())) or (bool(digest) and wanted == digest)
+    if len(to) < SHORTEST:
+        return False
+    wanted = to.lower().rpartition("@")[2].removeprefix("sha256:")
+    return commit.startswith(to.lower()) or digest.removeprefix("sha256:").startswith(wanted)
 
 
 def _restore(run: Run, request: RollbackRequest, to: RollbackTarget, workload: Obj) -> Report:

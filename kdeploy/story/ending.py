@@ -11,7 +11,9 @@ from kdeploy.report.value import Report
 from kdeploy.rollback.choose import Baseline, NoTarget, RollbackTarget, choose_rollback
 from kdeploy.rollout.assess import Expected, assess, expect
 from kdeploy.rollout.classify import restarts_of
+from kdeploy.rollout.objects import images_of
 from kdeploy.rollout.revisions import new_pods, revisions_of
+from kdeploy.rollout.template import template_of
 from kdeploy.story.checks import examine_rollout
 from kdeploy.story.evidence import with_evidence
 from kdeploy.story.request import DeployRequest
@@ -84,7 +86,7 @@ def undo(run: Run, request: DeployRequest, baseline: Baseline, ours: Expected, v
         return _send_and_leave(run, plan)
     with run.phase(Phase.ROLLBACK, to.why):
         restoration = restore(run, plan)
-    return _after_restore(run, verdict, to, restoration)
+    return _after_restore(run, verdict, baseline, to, restoration)
 
 
 def _plan(run: Run, request: DeployRequest, ours: Expected, to: RollbackTarget) -> RestorePlan | None:
@@ -126,9 +128,13 @@ def _linger(run: Run, plan: RestorePlan) -> None:
         run.next(Phase.ROLLBACK, until)
 
 
-def _after_restore(run: Run, verdict: Verdict, to: RollbackTarget, restoration: Restoration) -> Report:
+def _after_restore(
+    run: Run, verdict: Verdict, baseline: Baseline, to: RollbackTarget, restoration: Restoration
+) -> Report:
     if restoration.outcome is Outcome.RESTORED:
         hint = "mend it and deploy again; production is as it was before this deploy"
+        if to.hash != baseline.hash:
+            hint = "mend it and deploy again; what was live just before was not proved good, and was not put back"
         if to.lenient:
             hint = (
                 "the checks did not pass before this deploy either: look at the checks, or at what both versions need"
@@ -144,6 +150,9 @@ def _after_restore(run: Run, verdict: Verdict, to: RollbackTarget, restoration: 
 
 
 def _superseded(run: Run, reason: Reason, message: str) -> Report:
+    live = run.edges.cluster.snapshot().workload
+    if run.image and live is not None and run.image.digest in " ".join(images_of(template_of(live), run.containers)):
+        message += "; their change carries the image of this deploy, which was not verified"
     return run.report(Outcome.SUPERSEDED, reason, f"{message}; nothing was rolled back", _watch_hint(run))
 
 

@@ -74,12 +74,11 @@ def test_a_short_commit_is_made_whole(repo: Path) -> None:
     assert (source.commit, source.origin, source.is_exact) == (head, "--commit", True)
 
 
-def test_an_older_commit_names_the_image_but_does_not_pass_for_exact(repo: Path) -> None:
+def test_a_commit_that_is_not_checked_out_is_refused(repo: Path) -> None:
     old = git(repo, "rev-parse", "HEAD")
-    new = commit(repo, app="two")
-    source = look(repo, old)
-    assert (source.commit, source.head, source.is_exact) == (old, new, False)
-    assert new[:12] in source.notes[0]
+    commit(repo, app="two")
+    with pytest.raises(ConfigError, match="not what is checked out"):
+        look(repo, old)
 
 
 def test_an_option_in_the_place_of_a_commit_is_refused(repo: Path) -> None:

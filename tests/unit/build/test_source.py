@@ -8,10 +8,15 @@ from kdeploy.errors import ConfigError
 A, B = "a" * 40, "b" * 40
 
 
-def test_the_flag_goes_before_head_and_the_difference_is_said() -> None:
-    chosen, origin, notes = choose_commit(A, B, {"GITHUB_SHA": B})
-    assert (chosen, origin) == (A, "--commit")
-    assert notes == (f"--commit {A[:12]} differs from HEAD {B[:12]}; the files of HEAD are built under that name",)
+def test_a_flag_that_is_not_what_is_checked_out_is_refused() -> None:
+    """Else the image would bear one commit's name and hold another's files."""
+    with pytest.raises(ConfigError, match="is not what is checked out") as caught:
+        choose_commit(A, B, {"GITHUB_SHA": B})
+    assert "git checkout" in caught.value.hint
+
+
+def test_the_flag_goes_before_the_variable() -> None:
+    assert choose_commit(A, None, {"GITHUB_SHA": B}) == (A, "--commit", ())
 
 
 def test_head_goes_before_the_variable_and_the_difference_is_said() -> None:
