@@ -72,6 +72,6 @@ def test_a_killed_run_of_a_bad_version_does_not_hinder_the_next_commit(scene: Sc
     running = scene.start(never_ready("two"))
     running.until_rolling()
     running.kill()
-    ran = scene.deploy(good("three"), "--timeout", "60s").ended(0, "deployed", "Complete")
+    ran = scene.deploy(good("three")).ended(0, "deployed", "Complete")
 
     scene.look().runs(ran.image, pods)

@@ -15,10 +15,13 @@ def workload(
 
     `calm`: seconds for which a Deployment's new pod must be ready before the next one follows, so that a test finds the
     rollout under way. `secret`: the pull secret's name. `spec` goes into the workload's own.
+
+    Other kinds wait for a pod's end before they make the next one, and a kubelet of 1.20 often gives up an ended pod
+    only when its garbage collection comes round, each minute: without a grace period nobody waits for the kubelet.
     """
     labels = {"app": name}
     pod: dict[str, Any] = {
-        "terminationGracePeriodSeconds": 1,
+        "terminationGracePeriodSeconds": 1 if kind == "Deployment" else 0,
         "containers": [
             {
                 "name": CONTAINER,
