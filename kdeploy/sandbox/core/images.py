@@ -6,10 +6,19 @@ message; the reasons are those of pkg/kubelet/images/types.go.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from kdeploy.model import Obj
+
+RUN_LABEL = "dev.kdeploy.sandbox.run"
+"""An image whose label has the value "process" is run, where that can be done; every other one is simulated."""
+
+BEHAVIOUR_LABEL = "dev.kdeploy.sandbox.behaviour"
+"""What a simulated container of the image does (behaviour.py)."""
+
+KIND_ANNOTATION = "sandbox.kdeploy.dev/kind"
+"""Which kubelet a pod has, on every pod whose images are known: "process" or "simulated"."""
 
 ERR_IMAGE_PULL = "ErrImagePull"
 INVALID_IMAGE_NAME = "InvalidImageName"
@@ -45,6 +54,10 @@ class PullError:
 
     reason: str
     message: str
+
+
+Images = Callable[[str], ImageInfo | PullError | None]
+"""Looks up the text of a container's `image`. None: not known yet; whoever looks it up says when to ask again."""
 
 
 def not_found(reference: str) -> PullError:

@@ -1,0 +1,132 @@
+"""What the API server itself keeps in an object: uid, versions, generation, times of creation and deletion. Pure.
+
+The rules are those of k8s.io/apiserver/pkg/registry/rest (create.go, update.go, delete.go).
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from kdeploy.model import Obj
+from kdeploy.sandbox.core.initial import initial_status
+from kdeploy.sandbox.core.resources import NODES, PODS, Resource
+from kdeploy.sandbox.core.timestamps import to_text
+
+_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+"""k8s.io/apimachinery/pkg/util/rand: no vowels, and nothing that looks like something else."""
+
+_KEPT = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
+"""What a writer cannot change."""
+
+DEFAULT_GRACE = 30.0
+"""Seconds, where a pod's spec says nothing."""
+
+
+def suffix(seed: str, length: int = 5) -> str:
+    """Letters that end a generated name; the same for the same seed."""
+    number, letters = zlib.crc32(seed.encode()) * 0x9E3779B1, ""
+    for _ in range(length):
+        number, index = divmod(number, len(_LETTERS))
+        letters += _LETTERS[index]
+    return letters
+
+
+def key_of(obj: Obj) -> tuple[str, str]:
+    """Namespace ("" where it has none) and name."""
+    metadata = obj["metadata"]
+    return metadata.get("namespace") or "", metadata["name"]
+
+
+def owners_of(obj: Obj) -> tuple[str, ...]:
+    """The uids of all its owners."""
+    references = obj["metadata"].get("ownerReferences")
+    return tuple(dict.fromkeys(reference["uid"] for reference in references)) if references else ()
+
+
+def controller_uid(obj: Obj) -> str | None:
+    """The uid of the owner that controls it."""
+    for reference in obj["metadata"].get("ownerReferences") or ():
+        if reference.get("controller"):
+            uid: str = reference["uid"]
+            return uid
+    return None
+
+
+def created(resource: Resource, obj: Obj, *, name: str, uid: str, version: int, now: float) -> Obj:
+    """`obj` as it is stored for the first time."""
+    metadata: dict[str, Any] = {
+        **obj["metadata"],
+        "name": name,
+        "uid": uid,
+        "resourceVersion": str(version),
+        "creationTimestamp": to_text(now),
+    }
+    for field in ("deletionTimestamp", "deletionGracePeriodSeconds", "generation"):
+        metadata.pop(field, None)
+    if resource.generation:
+        metadata["generation"] = 1
+    new = {"apiVersion": resource.api_version, "kind": resource.kind, **obj, "metadata": metadata}
+    if resource.has_status and resource is not NODES:
+        new["status"] = initial_status(resource, obj)
+    return new
+
+
+def replaced(resource: Resource, stored: Obj, obj: Obj, subresource: str, version: int) -> Obj:
+    """`stored` as a write of `obj` changes it; `stored` itself where nothing changes."""
+    if subresource == "status":
+        if same(stored.get("status"), obj.get("status")):
+            return stored
+        return stamped({**stored, "status": obj.get("status") or {}}, resourceVersion=str(version))
+    metadata = {key: value for key, value in obj["metadata"].items() if key not in _KEPT}
+    metadata.update((key, value) for key, value in stored["metadata"].items() if key in _KEPT)
+    metadata["resourceVersion"] = stored["metadata"]["resourceVersion"]
+    candidate = {"apiVersion": stored["apiVersion"], "kind": stored["kind"], **obj, "metadata": metadata}
+    if resource.has_status:
+        candidate.pop("status", None)
+        if "status" in stored:
+            candidate["status"] = stored["status"]
+    if candidate == stored:
+        return stored
+    metadata["resourceVersion"] = str(version)
+    if resource.generation and subresource != "binding" and not same(candidate.get("spec"), stored.get("spec")):
+        metadata["generation"] = stored["metadata"]["generation"] + 1
+    return candidate
+
+
+def stamped(obj: Obj, **fields: Any) -> Obj:
+    """`obj` with these fields of its metadata."""
+    return {**obj, "metadata": {**obj["metadata"], **fields}}
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equality that is quick for shared parts."""
+    return one is other or one == other
+
+
+def grace_of(resource: Resource, obj: Obj, asked: float | None) -> float:
+    """The seconds that a deletion leaves the object: none but for a pod that runs on a node.
+
+    pkg/registry/core/pod/strategy.go, CheckGracefulDelete.
+    """
+    if resource is not PODS:
+        return 0.0
+    spec = obj.get("spec") or {}
+    if not spec.get("nodeName") or (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return 0.0
+    return float(spec.get("terminationGracePeriodSeconds", DEFAULT_GRACE)) if asked is None else max(asked, 0.0)
+
+
+def marked_for_deletion(obj: Obj, grace: float, version: int, now: float) -> Obj:
+    """`obj` with the time at which it has to be gone. A second deletion can only make that earlier."""
+    metadata = obj["metadata"]
+    if "deletionTimestamp" in metadata and metadata.get("deletionGracePeriodSeconds", 0) <= grace:
+        return obj
+    fields: dict[str, Any] = {
+        "deletionTimestamp": to_text(now + grace),
+        "deletionGracePeriodSeconds": int(grace),
+        "resourceVersion": str(version),
+    }
+    if "generation" in metadata and "deletionTimestamp" not in metadata:
+        fields["generation"] = metadata["generation"] + 1
+    return stamped(obj, **fields)
