@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 
 from kdeploy.model import Obj
-from kdeploy.sandbox.kubelet.probe import Probe, port_number
+from kdeploy.sandbox.core.probe import Probe, port_number
 from kdeploy.text import clean
 
 USER_AGENT = "kube-probe/1.35"

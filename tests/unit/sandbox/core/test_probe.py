@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kdeploy.sandbox.kubelet.probe import Kind, Probe, after, first_record, port_number, probe_of
+from kdeploy.sandbox.core.probe import Kind, Probe, after, first_record, port_number, probe_of
 
 
 def states(kind: Kind, results: str, *, successes: int = 1, failures: int = 3) -> str:
