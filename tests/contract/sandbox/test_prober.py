@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from kdeploy.sandbox.core.probe import Kind, Probe
 
+from kdeploy.sandbox.core.probe import Kind, Probe
 from kdeploy.sandbox.kubelet.prober import Asked, Found, Prober
 
 HOST = "127.0.0.1"
