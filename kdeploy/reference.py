@@ -80,9 +80,19 @@ def check_repository(name: str, *, what: str = "the image") -> str:
     return name
 
 
+def is_path(path: str) -> bool:
+    """Whether `path` is a repository's name within its registry, such as "library/nginx"."""
+    return len(path) <= _MAX_NAME and all(_COMPONENT.fullmatch(part) for part in path.split("/"))
+
+
+def is_tag(tag: str) -> bool:
+    """Whether `tag` is a valid tag."""
+    return _TAG.fullmatch(tag) is not None
+
+
 def check_tag(tag: str, *, what: str = "--tag") -> str:
     """`tag` itself if it is a valid tag. Raises ConfigError."""
-    if _TAG.fullmatch(tag):
+    if is_tag(tag):
         return tag
     problem = "it is longer than 128 characters" if len(tag) > 128 else "a tag has only letters, digits, _ . -"
     if tag[:1] in (".", "-"):
