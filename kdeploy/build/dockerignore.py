@@ -14,58 +14,71 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One line: what matches is left out, or with `is_exception` ("!") taken in again."""
+    """One line: what matches, or lies below what matches, is left out, or with `is_exception` ("!") taken in again."""
 
     pattern: re.Pattern[str]
     is_exception: bool = False
 
 
-def parse_dockerignore(text: str) -> tuple[Rule, ...]:
-    """The rules of a .dockerignore file in their order; a pattern that is none (Docker refuses it) is left out."""
-    return tuple(_rules(text.removeprefix("\ufeff").splitlines()))
+def parse_dockerignore(text: str, *, strict: bool = False) -> tuple[Rule, ...]:
+    """The rules of a .dockerignore file in their order.
+
+    A pattern that is none is left out; with `strict` it raises ValueError, as Docker refuses it.
+    """
+    return tuple(_rules(text.removeprefix("\ufeff").splitlines(), strict=strict))
 
 
 def is_ignored(path: str, rules: Sequence[Rule]) -> bool:
     """Whether the last rule that matches `path` (relative, with slashes) or a folder above it leaves it out."""
-    parts = path.split("/")
-    places = ["/".join(parts[: count + 1]) for count in range(len(parts))]
-    ignored = False
-    for rule in rules:
-        if any(rule.pattern.fullmatch(place) for place in places):
-            ignored = not rule.is_exception
-    return ignored
+    last = next((rule for rule in reversed(rules) if rule.pattern.fullmatch(path)), None)
+    return last is not None and not last.is_exception
 
 
-def _rules(lines: Sequence[str]) -> Iterator[Rule]:
-    for line in lines:
+def compile_component(pattern: str) -> re.Pattern[str]:
+    """A pattern of Go's filepath.Match for one name: "*.py", "app-?", "[a-c]*". Raises re.error where it is none."""
+    return re.compile(_to_regex(pattern, any_depth=False), re.DOTALL)
+
+
+def _rules(lines: Sequence[str], *, strict: bool) -> Iterator[Rule]:
+    for number, line in enumerate(lines, 1):
         text = line.strip()
         if not text or line.startswith("#"):
             continue
         body = text.removeprefix("!").strip()
         clean = posixpath.normpath(body).lstrip("/")
         try:
-            yield Rule(pattern=re.compile(_to_regex(clean), re.DOTALL), is_exception=text.startswith("!"))
-        except re.error:
+            pattern = re.compile(f"(?:{_to_regex(clean)})(?:/.*)?", re.DOTALL)
+        except re.error as error:
+            if strict:
+                raise ValueError(f"line {number}: {text} is no pattern: {error.msg}") from None
             continue
+        yield Rule(pattern=pattern, is_exception=text.startswith("!"))
 
 
-def _to_regex(pattern: str) -> str:
-    """Go's filepath.Match with "**" for any number of folders."""
+def _to_regex(pattern: str, *, any_depth: bool = True) -> str:
+    """Go's filepath.Match; with "**" for any number of folders where `any_depth` says so."""
     regex, at = "", 0
     while at < len(pattern):
-        if found := _DOUBLE_STAR.match(pattern, at):
+        if any_depth and (found := _DOUBLE_STAR.match(pattern, at)):
             regex += ".*" if found.end() == len(pattern) else "(?:.*/)?"
         elif found := _CLASS.match(pattern, at):
-            regex += found[0]
+            regex += f"[{found[1]}{_class_members(found[2])}]"
         else:
             found = _ESCAPED_OR_ANY.match(pattern, at)
             assert found
+            if found[0] == "[":
+                raise re.error("a [ without its ]", pattern, at)
             regex += _WILD.get(found[0]) or re.escape(found[0].removeprefix("\\") or "\\")
         at = found.end()
     return regex
 
 
+def _class_members(text: str) -> str:
+    """What stands in brackets; a dash between two characters is a range, and all else means itself."""
+    return _ESCAPED_OR_ANY.sub(lambda found: found[0] if found[0] == "-" else re.escape(found[0][-1]), text)
+
+
 _DOUBLE_STAR = re.compile(r"\*\*/?")
-_CLASS = re.compile(r"\[(?:\\.|[^\]\\])+\]", re.DOTALL)
+_CLASS = re.compile(r"\[(\^?)((?:\\.|[^\]\\])+)\]", re.DOTALL)
 _ESCAPED_OR_ANY = re.compile(r"\\.|.", re.DOTALL)
 _WILD = {"*": "[^/]*", "?": "[^/]"}

@@ -38,7 +38,11 @@ from kdeploy.build.dockerignore import is_ignored, parse_dockerignore
         ("!kept\n*", "kept", True),
         ("./a/../b", "b", True),
         ("\ufeffa", "a", True),
+        ("[[].txt", "[.txt", True),
+        (r"[\]a&&b-]", "&", True),
+        ("[a-c]x", "bx", True),
         ("[z-a]", "b", False),
+        ("[a", "[a", False),
         (".", "a", False),
         ("", "a", False),
     ],
@@ -50,3 +54,9 @@ def test_a_path_is_matched_as_docker_does(text: str, path: str, ignored: bool) -
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_any_text_is_read_without_an_error(text: str, path: str) -> None:
     is_ignored(path, parse_dockerignore(text))
+
+
+@pytest.mark.parametrize("text", ["a\n[a", "a\n[z-a]", "a\n![]"])
+def test_a_pattern_that_docker_refuses_is_named_where_that_is_asked_for(text: str) -> None:
+    with pytest.raises(ValueError, match="line 2: "):
+        parse_dockerignore(text, strict=True)

@@ -1,0 +1,24 @@
+"""What is wrong with a Dockerfile, by line: errors for every builder, and what only this one cannot do."""
+
+from __future__ import annotations
+
+from kdeploy.errors import BuildError
+from kdeploy.text import one_line
+
+WAY_OUT = "docker buildx does it: --builder buildx, with a Docker engine"
+
+
+class DockerfileError(BuildError):
+    """A Dockerfile that no builder could follow. `line` is 1-based, where the instruction begins."""
+
+    def __init__(self, line: int, problem: str, *, hint: str = "mend the Dockerfile") -> None:
+        super().__init__(f"Dockerfile line {line}: {one_line(problem)}", hint=hint)
+        self.line = line
+
+
+class UnsupportedError(DockerfileError):
+    """An instruction that is right, and that needs an engine."""
+
+    def __init__(self, line: int, problem: str, *, instead: str = "") -> None:
+        hint = f"{WAY_OUT}; or {instead}" if instead else WAY_OUT
+        super().__init__(line, f"the layers builder cannot do {one_line(problem)}", hint=hint)
