@@ -62,32 +62,27 @@ Images = Callable[[str], ImageInfo | PullError | None]
 
 def not_found(reference: str) -> PullError:
     """There is no such image. `reference` is the full name, with its domain and its tag or digest."""
-    return _failed(f'failed to resolve reference "{reference}": {reference}: not found', reference, "NotFound")
+    return failed(reference, f'failed to resolve reference "{reference}": {reference}: not found', "NotFound")
 
 
 def unresolved(reference: str, why: str) -> PullError:
     """The registry gave no answer, which says nothing about the image; `why` is half a sentence."""
-    return _failed(f'failed to resolve reference "{reference}": {why}', reference)
+    return failed(reference, f'failed to resolve reference "{reference}": {why}')
 
 
-def no_platform(reference: str, digest: str) -> PullError:
-    """The index with this digest has no image for the machine."""
-    return _failed(f"no match for platform in manifest {digest}: not found", reference, "NotFound")
+def no_platform(reference: str) -> PullError:
+    """The index has no image for the machine."""
+    return failed(reference, "no match for platform in manifest: not found", "NotFound")
 
 
-def broken(reference: str, why: str) -> PullError:
-    """The image is there and cannot be used; `why` is half a sentence."""
-    return _failed(why, reference)
+def failed(reference: str, why: str, code: str = "") -> PullError:
+    """A pull that failed, for whatever `why` says. `code` is gRPC's; the kubelet leaves out that of "Unknown"."""
+    wrapping = f"rpc error: code = {code} desc = " if code else ""
+    message = f'{wrapping}failed to pull and unpack image "{reference}": {why}'
+    return PullError(reason=ERR_IMAGE_PULL, message=message)
 
 
 def invalid_name(image: str, why: str) -> PullError:
     """`image`, as the pod names it, is no image name at all; `why` is half a sentence."""
     text = f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": {why}'
     return PullError(reason=INVALID_IMAGE_NAME, message=text)
-
-
-def _failed(why: str, reference: str, code: str = "") -> PullError:
-    """The wrapping of gRPC is shown where its code says something: the kubelet leaves out that of "Unknown"."""
-    wrapping = f"rpc error: code = {code} desc = " if code else ""
-    message = f'{wrapping}failed to pull and unpack image "{reference}": {why}'
-    return PullError(reason=ERR_IMAGE_PULL, message=message)

@@ -18,7 +18,7 @@ from kdeploy.sandbox.core.images import (
     ImageInfo,
     Layer,
     PullError,
-    broken,
+    failed,
     invalid_name,
     no_platform,
     not_found,
@@ -54,10 +54,10 @@ def image_info(
         return not_found(full)
     try:
         return _Pull(storage, image.path, full, architecture or machine_architecture()).image(digest)
-    except _PullFailedError as failed:
-        return failed.why
+    except _PullFailedError as end:
+        return end.why
     except RegistryError as error:
-        return broken(full, str(error))
+        return failed(full, str(error))
 
 
 def machine_architecture() -> str:
@@ -80,12 +80,15 @@ class _Pull:
         self._architecture = architecture
 
     def image(self, digest: str) -> ImageInfo:
-        contents = self._choose(digest)
-        config = self._config(contents.config) if contents.config else None
-        if config is None or not self._fits(config):
-            raise _PullFailedError(no_platform(self._full, digest))
+        contents = self._choose(digest, _DEPTH)
+        if contents is None or contents.config is None:
+            raise _PullFailedError(no_platform(self._full))
+        config = self._config(contents.config)
         for layer in contents.layers:
             self._check(layer)
+        if len(contents.layers) != len(_diff_ids(config)):
+            told = f"{len(contents.layers)} != {len(_diff_ids(config))}"
+            raise self._failed(f"number of layers and diffIDs don't match: {told}")
         return ImageInfo(
             digest=digest,
             labels=_labels(config),
@@ -93,23 +96,26 @@ class _Pull:
             layers=tuple(Layer(digest=x.digest, size=x.size, media_type=x.media_type) for x in contents.layers),
         )
 
-    def _choose(self, digest: str) -> Contents:
-        """The manifest itself, or the one that an index has for the machine."""
+    def _choose(self, digest: str, depth: int) -> Contents | None:
+        """The manifest itself, whatever its platform; of an index the first that is for the machine, or says nothing.
+
+        An entry that says nothing is judged by its config. As with containerd, an image that was named without an
+        index is pulled, and it is its program that cannot start.
+        """
         contents = self._manifest(digest).contents
-        for _ in range(_DEPTH):
-            if not contents.manifests:
-                return contents
-            fitting = [each for each in contents.manifests if each.platform and self._fits(each.platform)]
-            fitting += [each for each in contents.manifests if each.platform is None]
-            if not fitting:
-                break
-            contents = self._manifest(fitting[0].digest).contents
-        raise _PullFailedError(no_platform(self._full, digest))
+        if contents.config:
+            return contents
+        for entry in contents.manifests if depth else ():
+            if entry.platform is None or self._fits(entry.platform):
+                chosen = self._choose(entry.digest, depth - 1)
+                if chosen and (entry.platform or (chosen.config and self._fits(self._config(chosen.config)))):
+                    return chosen
+        return None
 
     def _manifest(self, digest: str) -> Manifest:
         manifest = self._storage.manifest(self._repository, digest)
         if manifest is None:
-            raise self._failed(f"failed to copy: content {digest}: not found")
+            raise self._failed(f"failed to copy: content {digest}: not found", "NotFound")
         return manifest
 
     def _fits(self, wanted: Mapping[str, Any]) -> bool:
@@ -120,10 +126,16 @@ class _Pull:
         """The blob's file, if it is there and as long as the manifest says."""
         path = self._storage.blob_path(part.digest) if self._storage.has_blob(self._repository, part.digest) else None
         if path is None:
-            raise self._failed(f"failed to copy: content {part.digest}: not found")
+            what = f"content descriptor {part.digest} ({part.media_type})"
+            why = f"failed to copy: httpReadSeeker: failed open: could not fetch {what} from remote: not found"
+            raise self._failed(why, "NotFound")
         size = path.stat().st_size
-        if size != part.size:
-            raise self._failed(f"failed size validation: {size} != {part.size}: failed precondition")
+        if size < part.size:
+            raise self._failed("failed to read expected number of bytes: unexpected EOF")
+        if size > part.size:
+            name = f'"layer-{part.digest}"'
+            why = f"failed commit on ref {name}: {name} failed size validation: {size} != {part.size}"
+            raise self._failed(f"{why}: failed precondition", "FailedPrecondition")
         return path
 
     def _config(self, part: Descriptor) -> Mapping[str, Any]:
@@ -133,13 +145,19 @@ class _Pull:
         try:
             config = json.loads(path.read_bytes())
         except (ValueError, RecursionError) as error:
-            raise self._failed(f"the config {part.digest} is no JSON: {error}") from error
+            raise self._failed(f"unmarshal image config: {error}") from error
         if not isinstance(config, dict):
-            raise self._failed(f"the config {part.digest} is no JSON object")
+            raise self._failed("unmarshal image config: it is no JSON object")
         return config
 
-    def _failed(self, why: str) -> _PullFailedError:
-        return _PullFailedError(broken(self._full, why))
+    def _failed(self, why: str, code: str = "") -> _PullFailedError:
+        return _PullFailedError(failed(self._full, why, code))
+
+
+def _diff_ids(config: Mapping[str, Any]) -> list[Any]:
+    rootfs = config.get("rootfs")
+    found = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    return found if isinstance(found, list) else []
 
 
 def _labels(config: Mapping[str, Any]) -> Mapping[str, str]:

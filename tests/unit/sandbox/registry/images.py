@@ -23,8 +23,9 @@ def part(content: bytes, media_type: str = "application/octet-stream", **more: A
     return {"mediaType": media_type, "size": len(content), "digest": digest_of(content), **more}
 
 
-def config(architecture: str = "amd64", **inner: Any) -> bytes:
-    return encoded({"architecture": architecture, "os": "linux", "config": inner})
+def config(*layers: bytes, architecture: str = "amd64", **inner: Any) -> bytes:
+    rootfs = {"type": "layers", "diff_ids": [digest_of(layer) for layer in layers]}
+    return encoded({"architecture": architecture, "os": "linux", "config": inner, "rootfs": rootfs})
 
 
 def manifest(config: bytes, layers: Sequence[bytes] = (), **more: Any) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def put_image(
     storage: Storage, tag: str, *layers: bytes, of: bytes | None = None, document: Mapping[str, Any] | None = None
 ) -> str:
     """An image with these layers and this config; `document` replaces its manifest."""
-    of = config() if of is None else of
+    of = config(*layers) if of is None else of
     for blob in (of, *layers):
         put_blob(storage, blob)
     return storage.put_manifest(REPOSITORY, tag, OCI_MANIFEST, encoded(document or manifest(of, layers)))

@@ -150,7 +150,7 @@ def test_a_write_that_fails_leaves_what_was_there(storage: Storage, monkeypatch:
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="No space"):
-        storage.put_manifest(REPOSITORY, "v1", OCI_MANIFEST, encoded(manifest(config(), [b"two"])))
+        storage.put_manifest(REPOSITORY, "v1", OCI_MANIFEST, encoded(manifest(config(b"two"), [b"two"])))
     assert storage.resolve(REPOSITORY, "v1") == older
     assert list(storage.incoming.iterdir()) == []
 
