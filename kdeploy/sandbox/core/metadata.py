@@ -10,10 +10,10 @@ from typing import Any
 
 from kdeploy.model import Obj
 from kdeploy.sandbox.core.initial import initial_status
-from kdeploy.sandbox.core.resources import NODES, PODS, Resource
+from kdeploy.sandbox.core.resources import DAEMON_SETS, NODES, PODS, Resource
 from kdeploy.sandbox.core.timestamps import to_text
 
-_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 """k8s.io/apimachinery/pkg/util/rand: no vowels, and nothing that looks like something else."""
 
 _KEPT = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
@@ -22,13 +22,16 @@ _KEPT = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletio
 DEFAULT_GRACE = 30.0
 """Seconds, where a pod's spec says nothing."""
 
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+"""A DaemonSet's annotation that counts the changes of its template (pkg/registry/apps/daemonset/strategy.go)."""
+
 
 def suffix(seed: str, length: int = 5) -> str:
     """Letters that end a generated name; the same for the same seed."""
     number, letters = zlib.crc32(seed.encode()) * 0x9E3779B1, ""
     for _ in range(length):
-        number, index = divmod(number, len(_LETTERS))
-        letters += _LETTERS[index]
+        number, index = divmod(number, len(LETTERS))
+        letters += LETTERS[index]
     return letters
 
 
@@ -66,6 +69,8 @@ def created(resource: Resource, obj: Obj, *, name: str, uid: str, version: int, 
         metadata.pop(field, None)
     if resource.generation:
         metadata["generation"] = 1
+    if resource is DAEMON_SETS:
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), TEMPLATE_GENERATION: "1"}
     new = {"apiVersion": resource.api_version, "kind": resource.kind, **obj, "metadata": metadata}
     if resource.has_status and resource is not NODES:
         new["status"] = initial_status(resource, obj)
@@ -81,8 +86,11 @@ def replaced(resource: Resource, stored: Obj, obj: Obj, subresource: str, versio
     metadata = {key: value for key, value in obj["metadata"].items() if key not in _KEPT}
     metadata.update((key, value) for key, value in stored["metadata"].items() if key in _KEPT)
     metadata["resourceVersion"] = stored["metadata"]["resourceVersion"]
+    if resource is DAEMON_SETS:
+        kept = stored["metadata"]["annotations"][TEMPLATE_GENERATION]
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), TEMPLATE_GENERATION: kept}
     candidate = {"apiVersion": stored["apiVersion"], "kind": stored["kind"], **obj, "metadata": metadata}
-    if resource.has_status:
+    if resource.has_status and subresource != "binding":
         candidate.pop("status", None)
         if "status" in stored:
             candidate["status"] = stored["status"]
@@ -91,6 +99,8 @@ def replaced(resource: Resource, stored: Obj, obj: Obj, subresource: str, versio
     metadata["resourceVersion"] = str(version)
     if resource.generation and subresource != "binding" and not same(candidate.get("spec"), stored.get("spec")):
         metadata["generation"] = stored["metadata"]["generation"] + 1
+        if resource is DAEMON_SETS and not same(candidate["spec"].get("template"), stored["spec"].get("template")):
+            metadata["annotations"][TEMPLATE_GENERATION] = str(int(metadata["annotations"][TEMPLATE_GENERATION]) + 1)
     return candidate
 
 

@@ -104,9 +104,9 @@ class Store:
         """Puts `obj` in the place of the object of its name and returns what is stored now.
 
         `subresource` "status" takes the status only; "" all but the status, and counts a changed spec as a generation;
-        "binding" is "" for the scheduler, whose nodeName is no new generation. What changes nothing makes no event. The
-        last finalizer's removal ends an object that is being deleted. Raises NotFoundError, and ConflictError where
-        `obj` has a resourceVersion or uid that is not the stored one's.
+        "binding" is the scheduler's: all is taken, and its nodeName is no new generation. What changes nothing makes no
+        event. The last finalizer's removal ends an object that is being deleted. Raises NotFoundError, and
+        ConflictError where `obj` has a resourceVersion or uid that is not the stored one's.
         """
         namespace, name = key_of(obj)
         stored = self._stored(resource, namespace, name)
