@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from kdeploy.model import Obj
 from kdeploy.rollout.objects import condition, name_of, status_of
 from kdeploy.sandbox.core import conditions
-from kdeploy.sandbox.core.changes import Change, Replace, SetStatus, Step, Tell
+from kdeploy.sandbox.core.changes import Replace, SetStatus, Step, Tell
 from kdeploy.sandbox.core.nodes import obstacle
 from kdeploy.sandbox.core.resources import NODES, PODS
 from kdeploy.sandbox.core.timestamps import to_text
@@ -29,14 +29,16 @@ def reconcile(view: View, pod: Obj, now: float) -> Step:
         return _unschedulable(pod, [found for found in obstacles if found is not None], now)
     target, metadata = name_of(fitting), pod["metadata"]
     message = f"Successfully assigned {metadata['namespace']}/{metadata['name']} to {target}"
-    scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": to_text(now)}
+    scheduled = {
+        "type": "PodScheduled",
+        "status": "True",
+        "lastProbeTime": None,
+        "lastTransitionTime": to_text(now),
+        "observedGeneration": metadata["generation"],
+    }
     known = [*conditions.without(status_of(pod).get("conditions") or (), "PodScheduled"), scheduled]
-    changes: tuple[Change, ...] = (
-        Replace(PODS, {**pod, "spec": {**pod["spec"], "nodeName": target}}, "binding"),
-        SetStatus(PODS, pod, {**status_of(pod), "conditions": known}),
-        Tell(pod, "Scheduled", message, COMPONENT),
-    )
-    return Step(changes)
+    bound = {**pod, "spec": {**pod["spec"], "nodeName": target}, "status": {**status_of(pod), "conditions": known}}
+    return Step((Replace(PODS, bound, "binding"), Tell(pod, "Scheduled", message, COMPONENT)))
 
 
 def _unschedulable(pod: Obj, obstacles: Sequence[tuple[str, bool]], now: float) -> Step:
@@ -51,6 +53,7 @@ def _unschedulable(pod: Obj, obstacles: Sequence[tuple[str, bool]], now: float) 
         "message": message,
         "lastProbeTime": None,
         "lastTransitionTime": known["lastTransitionTime"] if known is not None else to_text(now),
+        "observedGeneration": pod["metadata"]["generation"],
     }
     others = conditions.without(status_of(pod).get("conditions") or (), "PodScheduled")
     status = {**status_of(pod), "conditions": [*others, failed]}

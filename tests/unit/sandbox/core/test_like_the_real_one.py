@@ -1,0 +1,469 @@
+"""The sandbox's clusters judged beside recordings of real ones: the same verdict for the same situation.
+
+Each scene here plays what tests/unit/rollout/record.py played on a real cluster of Kubernetes 1.35.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kdeploy.model import Kind, Obj, Snapshot
+from kdeploy.rollout import marks
+from kdeploy.rollout.objects import status_of
+from kdeploy.rollout.status import status_of as verdict_on
+from kdeploy.rollout.template import template_hash
+from kdeploy.sandbox.core.images import PullError, invalid_name, unresolved
+from kdeploy.sandbox.core.resources import DAEMON_SETS, DEPLOYMENTS, PODS, STATEFUL_SETS, of_workload
+from tests.unit.rollout.dumps import load
+from tests.unit.sandbox.core.world import World
+
+VERSION = "v1.35"
+NEVER_READY = {"exec": {"command": ["false"]}, "periodSeconds": 1}
+
+UNAUTHORIZED = PullError(
+    reason="ErrImagePull",
+    message='failed to pull and unpack image "registry/app:private": failed to resolve reference '
+    '"registry/app:private": '
+    "unexpected status from HEAD request to http://registry/v2/app/manifests/private: 401 Unauthorized",
+)
+
+
+def world() -> World:
+    """Takes a little time for everything, as a real one does, so that there are moments on the way."""
+    usual = "start=1s stop-after=1s"
+    return World(
+        good=usual,
+        two=usual,
+        never=f"{usual} never-ready",
+        crash="exit=3",
+        late="exit=1 exits=1",
+        oom="oom",
+        entry="start-error='exec: \"/no/such/program\": stat /no/such/program: no such file or directory: unknown'",
+        denied="start-error='exec: \"/etc/passwd\": permission denied: unknown'",
+        failing="exit=4",
+        private=UNAUTHORIZED,
+        Base=invalid_name("registry/app:Base", "invalid reference format"),
+        silent=unresolved("registry/app:silent", "dial tcp 127.0.0.1:1: connect: connection refused"),
+    )
+
+
+def statuses(w: World) -> list[Obj]:
+    return [
+        each
+        for pod in w.pods()
+        for key in ("initContainerStatuses", "containerStatuses")
+        for each in status_of(pod).get(key) or ()
+    ]
+
+
+def waiting(w: World, reason: str, restarts: int = 0) -> Callable[[], bool]:
+    def seen() -> bool:
+        return any(
+            (each["state"].get("waiting") or {}).get("reason") == reason and each["restartCount"] >= restarts
+            for each in statuses(w)
+        )
+
+    return seen
+
+
+def restarted(w: World, count: int) -> Callable[[], bool]:
+    def seen() -> bool:
+        return any(
+            each["restartCount"] == count and ("terminated" in each["state"] or "waiting" in each["state"])
+            for each in statuses(w)
+        )
+
+    return seen
+
+
+def has_condition(w: World, type_: str, reason: str) -> Callable[[], bool]:
+    def seen() -> bool:
+        known = status_of(w.get(DEPLOYMENTS, "web")).get("conditions") or ()
+        return any(each["type"] == type_ and each["reason"] == reason for each in known)
+
+    return seen
+
+
+def complete(w: World, kind: Kind = Kind.DEPLOYMENT) -> Callable[[], bool]:
+    return lambda: verdict_on(w.snapshot(kind)).passed
+
+
+def play_complete(w: World) -> None:
+    w.workload(replicas=3, minReadySeconds=2)
+    w.run_until(complete(w))
+
+
+def play_mid_rollout(w: World) -> None:
+    play_complete(w)
+    w.change(image="two")
+    w.run_until(lambda: status_of(w.get(DEPLOYMENTS, "web")).get("readyReplicas") == 4)
+
+
+def play_complete_again(w: World) -> None:
+    play_mid_rollout(w)
+    w.run_until(complete(w))
+
+
+def play_image_missing(w: World) -> None:
+    play_complete_again(w)
+    w.run(5)
+    w.change(image="absent")
+    w.run_until(waiting(w, "ErrImagePull"))
+
+
+def play_image_missing_back_off(w: World) -> None:
+    play_image_missing(w)
+    w.run_until(waiting(w, "ImagePullBackOff"))
+
+
+def play_crash(count: int) -> Callable[[World], None]:
+    def play(w: World) -> None:
+        w.workload(image="crash")
+        w.run_until(restarted(w, count))
+
+    return play
+
+
+def play_recovered(w: World) -> None:
+    w.workload(image="late")
+    w.run_until(lambda: complete(w)() and any(each["restartCount"] for each in statuses(w)))
+
+
+def play_image(image: str, reason: str) -> Callable[[World], None]:
+    def play(w: World) -> None:
+        w.workload(image=image)
+        w.run_until(waiting(w, reason))
+
+    return play
+
+
+def play_config(w: World) -> None:
+    w.workload(container={"envFrom": [{"configMapRef": {"name": "absent"}}]})
+    w.run_until(waiting(w, "CreateContainerConfigError"))
+
+
+def play_init(restarts: int) -> Callable[[World], None]:
+    def play(w: World) -> None:
+        w.workload(pod={"initContainers": [{"name": "migrate", "image": "registry/app:failing"}]})
+        w.run_until(waiting(w, "CrashLoopBackOff", restarts))
+
+    return play
+
+
+def play_memory(w: World) -> None:
+    w.workload(image="oom")
+    w.run_until(waiting(w, "CrashLoopBackOff", 1))
+
+
+def play_unready(w: World) -> None:
+    w.workload(progressDeadlineSeconds=6)
+    w.run_until(complete(w))
+    w.change(image="never", container={"readinessProbe": NEVER_READY})
+    w.run_until(lambda: any("running" in each["state"] and not each["ready"] for each in statuses(w)))
+
+
+def play_deadline(w: World) -> None:
+    play_unready(w)
+    w.run_until(has_condition(w, "Progressing", "ProgressDeadlineExceeded"))
+
+
+def play_deadline_left_over(w: World) -> None:
+    play_deadline(w)
+    w.change(paused=True)
+    before = w.get(DEPLOYMENTS, "web")["spec"]["template"]["spec"]["containers"][0]
+    w.change(image="good", container={**before, "readinessProbe": None})
+
+
+def play_paused(w: World) -> None:
+    w.workload()
+    w.run_until(complete(w))
+    w.change(paused=True)
+    w.change(container={"env": [{"name": "A", "value": "b"}]})
+    w.run_until(has_condition(w, "Progressing", "DeploymentPaused"))
+
+
+def play_scaled_to_0(w: World) -> None:
+    w.workload(replicas=0)
+
+
+def play_unschedulable(w: World) -> None:
+    w.workload(pod={"nodeSelector": {"disk": "none"}})
+
+
+def play_denied(w: World) -> None:
+    w.workload(pod={"serviceAccountName": "absent"})
+    w.run_until(has_condition(w, "ReplicaFailure", "FailedCreate"))
+
+
+def annotate(w: World, **annotations: str) -> None:
+    before = w.get(DEPLOYMENTS, "web")
+    metadata = before["metadata"]
+    changed = {**metadata, "annotations": {**metadata["annotations"], **annotations}}
+    w.store.replace(DEPLOYMENTS, {**before, "metadata": changed}, w.now)
+    w.settle()
+
+
+def play_verified(w: World) -> None:
+    w.workload()
+    w.run_until(complete(w))
+    template = w.get(DEPLOYMENTS, "web")["spec"]["template"]
+    annotate(w, **{marks.DEPLOY_ID: "one", marks.STATE: marks.DEPLOYED, marks.VERIFIED: template_hash(template)})
+
+
+def play_foreign_env(w: World) -> None:
+    play_verified(w)
+    w.change(container={"env": [{"name": "A", "value": "b"}]})
+    w.run_until(complete(w))
+
+
+def play_stateful_complete(w: World) -> None:
+    w.workload(Kind.STATEFULSET, replicas=2)
+    w.run_until(complete(w, Kind.STATEFULSET))
+
+
+def play_stateful_stuck(w: World) -> None:
+    play_stateful_complete(w)
+    w.change(Kind.STATEFULSET, image="absent")
+    w.run_until(waiting(w, "ErrImagePull"))
+
+
+def play_stateful_restored(w: World) -> None:
+    play_stateful_stuck(w)
+    w.change(Kind.STATEFULSET, image="good")
+    w.run_until(waiting(w, "ImagePullBackOff"))
+    w.run(600)
+    w.run_until(waiting(w, "ImagePullBackOff"))
+
+
+def play_stateful_zero(w: World) -> None:
+    w.workload(Kind.STATEFULSET, replicas=1)
+    w.run_until(complete(w, Kind.STATEFULSET))
+    w.change(Kind.STATEFULSET, replicas=0)
+    w.run_until(lambda: not w.pods())
+    w.change(Kind.STATEFULSET, container={"env": [{"name": "A", "value": "b"}]})
+
+
+def play_daemon_complete(w: World) -> None:
+    w.workload(Kind.DAEMONSET)
+    w.run_until(complete(w, Kind.DAEMONSET))
+
+
+def play_daemon_stuck(w: World) -> None:
+    play_daemon_complete(w)
+    w.change(Kind.DAEMONSET, image="absent")
+    w.run_until(waiting(w, "ErrImagePull"))
+
+
+def play_daemon_crash(w: World) -> None:
+    play_daemon_stuck(w)
+    w.change(Kind.DAEMONSET, image="crash")
+    w.run_until(lambda: restarted(w, 1)() and waiting(w, "CrashLoopBackOff")())
+
+
+SCENES: dict[str, Callable[[World], None]] = {
+    "complete": play_complete,
+    "mid-rollout": play_mid_rollout,
+    "complete-again": play_complete_again,
+    "image-missing": play_image_missing,
+    "image-missing-back-off": play_image_missing_back_off,
+    "crash-1": play_crash(1),
+    "crash-2": play_crash(2),
+    "crash-3": play_crash(3),
+    "recovered": play_recovered,
+    "entry-point-absent": play_image("entry", "RunContainerError"),
+    "entry-point-not-executable": play_image("denied", "RunContainerError"),
+    "configmap-absent": play_config,
+    "image-name-invalid": play_image("Base", "InvalidImageName"),
+    "image-unauthorized": play_image("private", "ErrImagePull"),
+    "registry-unreachable": play_image("silent", "ErrImagePull"),
+    "init-failing": play_init(1),
+    "init-failing-3": play_init(3),
+    "out-of-memory": play_memory,
+    "unready": play_unready,
+    "deadline": play_deadline,
+    "deadline-left-over": play_deadline_left_over,
+    "paused": play_paused,
+    "scaled-to-0": play_scaled_to_0,
+    "unschedulable": play_unschedulable,
+    "pods-denied": play_denied,
+    "verified": play_verified,
+    "foreign-env": play_foreign_env,
+    "statefulset-complete": play_stateful_complete,
+    "statefulset-stuck": play_stateful_stuck,
+    "statefulset-restored-but-stuck": play_stateful_restored,
+    "statefulset-scaled-to-0": play_stateful_zero,
+    "daemonset-complete": play_daemon_complete,
+    "daemonset-stuck": play_daemon_stuck,
+    "daemonset-crash": play_daemon_crash,
+}
+
+
+def kind_of(snapshot: Snapshot) -> Kind:
+    assert snapshot.workload is not None
+    return Kind(snapshot.workload["kind"])
+
+
+def told(snapshot: Snapshot) -> tuple[Any, ...]:
+    """What kdeploy makes of it: the verdict, its pods and its culprits' reasons; without names and times."""
+    verdict = verdict_on(snapshot)
+    return (
+        verdict.state,
+        verdict.reason,
+        verdict.pods,
+        [(culprit.reason, culprit.container, culprit.exit_code) for culprit in verdict.culprits],
+    )
+
+
+@pytest.mark.parametrize("moment", SCENES)
+def test_the_verdict_is_the_one_on_the_real_cluster(moment: str) -> None:
+    recorded = load(VERSION, moment)
+    w = world()
+    SCENES[moment](w)
+    assert told(w.snapshot(kind_of(recorded))) == told(recorded)
+
+
+def test_every_recorded_moment_is_played() -> None:
+    from tests.unit.rollout.dumps import MOMENTS
+
+    assert set(SCENES) == set(MOMENTS)
+
+
+# What differs for good reason, by path; names, uids, addresses, times and hashes are not compared at all.
+_NAMES = {"name", "uid", "resourceVersion", "creationTimestamp", "generateName", "containerID", "imageID", "image"}
+_TIMES = {"lastTransitionTime", "lastUpdateTime", "startTime", "startedAt", "finishedAt", "firstTimestamp"}
+_HERE = {"hostIP", "hostIPs", "podIP", "podIPs", "nodeName", "host", "namespace", "lastTimestamp", "eventTime"}
+_HASHES = {"pod-template-hash", "controller-revision-hash", "controller.kubernetes.io/hash", "currentRevision"}
+_IGNORED = _NAMES | _TIMES | _HERE | _HASHES | {"updateRevision", "reportingInstance", "annotations", "count", "app"}
+
+
+def shape(value: Any) -> Any:
+    """An object's form: its keys, and the values that do not depend on the place."""
+    if isinstance(value, dict):
+        return {key: (None if key in _IGNORED else shape(item)) for key, item in value.items() if key != "annotations"}
+    if isinstance(value, list):
+        return [shape(item) for item in value]
+    return value
+
+
+def status_shape(obj: Obj) -> Any:
+    """A status without the sentences, which name what they are about."""
+
+    def bare(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: bare(item) for key, item in value.items() if key != "message"}
+        return [bare(item) for item in value] if isinstance(value, list) else value
+
+    return bare(shape(status_of(obj)))
+
+
+STATUSES = (
+    *("complete", "mid-rollout", "image-missing", "deadline", "pods-denied", "scaled-to-0", "paused"),
+    *("statefulset-stuck", "statefulset-complete", "statefulset-scaled-to-0", "daemonset-complete", "daemonset-stuck"),
+)
+
+
+@pytest.mark.parametrize("moment", STATUSES)
+def test_the_workloads_status_is_the_real_one(moment: str) -> None:
+    recorded = load(VERSION, moment)
+    w = world()
+    SCENES[moment](w)
+    mine = w.snapshot(kind_of(recorded)).workload
+    assert mine is not None
+    assert recorded.workload is not None
+    assert status_shape(mine) == status_shape(recorded.workload)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["complete", "image-missing", "image-missing-back-off", "crash-2", "configmap-absent", "unready", "init-failing"],
+)
+def test_the_new_pods_status_is_the_real_one(moment: str) -> None:
+    recorded = load(VERSION, moment)
+    w = world()
+    SCENES[moment](w)
+    real, mine = newest_pod(recorded), newest_pod(w.snapshot())
+    assert status_shape(mine) == status_shape(real)
+    assert set(mine["metadata"]) - {"annotations"} == set(real["metadata"])
+    assert set(mine["spec"]) | {"automountServiceAccountToken"} == set(real["spec"])
+
+
+def newest_pod(snapshot: Snapshot) -> Obj:
+    return max(snapshot.pods, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
+
+
+@pytest.mark.parametrize("moment", ["mid-rollout", "deadline", "pods-denied", "foreign-env"])
+def test_replica_sets_are_the_real_ones(moment: str) -> None:
+    recorded = load(VERSION, moment)
+    w = world()
+    SCENES[moment](w)
+
+    def by_revision(snapshot: Snapshot) -> list[Any]:
+        number = "deployment.kubernetes.io/revision"
+        ordered = sorted(snapshot.revisions, key=lambda each: int(each["metadata"]["annotations"][number]))
+        return [(set(each["metadata"]), set(each["spec"]), status_shape(each)) for each in ordered]
+
+    assert by_revision(w.snapshot()) == by_revision(recorded)
+
+
+@pytest.mark.parametrize("moment", ["statefulset-stuck", "daemonset-stuck"])
+def test_controller_revisions_are_the_real_ones(moment: str) -> None:
+    recorded = load(VERSION, moment)
+    w = world()
+    SCENES[moment](w)
+
+    def forms(snapshot: Snapshot) -> list[Any]:
+        ordered = sorted(snapshot.revisions, key=lambda each: int(each["revision"]))
+        found = [{k: v for k, v in each.items() if k != "data"} for each in ordered]
+        kept = [sorted(each["data"]["spec"]["template"]) for each in ordered]
+        return [shape(found), kept, [sorted(each["metadata"]) for each in ordered]]
+
+    assert forms(w.snapshot(kind_of(recorded))) == forms(recorded)
+
+
+@pytest.mark.parametrize("moment", sorted(SCENES))
+def test_the_warnings_are_the_real_ones(moment: str) -> None:
+    recorded = load(VERSION, moment)
+    w = world()
+    SCENES[moment](w)
+
+    def warnings(snapshot: Snapshot) -> set[tuple[str, str, str]]:
+        about = (
+            (e["involvedObject"]["kind"], e["reason"], e["reportingComponent"], e["type"]) for e in snapshot.events
+        )
+        return {(kind, reason, whose) for kind, reason, whose, type_ in about if type_ == "Warning"}
+
+    mine, real = warnings(w.snapshot(kind_of(recorded))), warnings(recorded)
+    # A real kubelet tells of a back-off a moment before or after it shows it.
+    assert mine ^ real <= {("Pod", "BackOff", "kubelet")}
+
+
+def test_the_messages_of_containers_are_the_real_ones() -> None:
+    w = world()
+    play_image("entry", "RunContainerError")(w)
+    (real,) = load(VERSION, "entry-point-absent").pods
+    wanted = real["status"]["containerStatuses"][0]
+    mine = w.pods()[0]["status"]["containerStatuses"][0]
+    assert mine["state"] == wanted["state"]
+    assert {k: v for k, v in mine["lastState"]["terminated"].items() if k not in ("finishedAt", "containerID")} == {
+        k: v for k, v in wanted["lastState"]["terminated"].items() if k not in ("finishedAt", "containerID")
+    }
+
+
+def test_unschedulable_pods_are_told_in_the_schedulers_sentence() -> None:
+    w = world()
+    play_unschedulable(w)
+    (real,) = load(VERSION, "unschedulable").pods
+    (mine,) = w.store.list(PODS)
+    assert mine["status"]["conditions"][0]["message"] == real["status"]["conditions"][0]["message"]
+    assert status_shape(mine) == status_shape(real)
+
+
+def test_every_kind_has_a_scene() -> None:
+    assert {of_workload(kind_of(load(VERSION, moment))) for moment in SCENES} == {
+        DEPLOYMENTS,
+        STATEFUL_SETS,
+        DAEMON_SETS,
+    }
