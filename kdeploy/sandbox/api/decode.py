@@ -70,7 +70,17 @@ class _Reader:
                 found = self.value(known.type, value, place.child(name, key))
                 if known.always or known.type.pointer or not _is_empty(known.type, found):
                     read[key] = found
+        for key, known in fields.items():
+            if known.always and key not in read and (shown := self.empty(known.type)) is not None:
+                read[key] = shown
         return read
+
+    def empty(self, type_: Type) -> Any:
+        """What Go shows where a value is missing; None where that is null, which is left out here."""
+        if type_.item is not None or type_.pointer:
+            return None
+        fields = struct(type_.name)
+        return _ZEROS.get(type_.name) if fields is None else self.struct(type_.name, fields, {}, _Place())
 
     def value(self, type_: Type, sent: Any, place: _Place) -> Any:
         if type_.item is not None:
@@ -93,10 +103,18 @@ class _Reader:
             return self.value(type_, sent, place)
         if type_.item is not None:
             return [] if type_.is_list else {}
-        return _ZEROS.get(type_.name, {} if struct(type_.name) is not None else "")
+        return self.empty(type_)
 
 
-_ZEROS: Mapping[str, Any] = {"bool": False, "int32": 0, "int64": 0, "Quantity": "0", "IntOrString": 0}
+_ZEROS: Mapping[str, Any] = {
+    "string": "",
+    "bool": False,
+    "int32": 0,
+    "int64": 0,
+    "Quantity": "0",
+    "IntOrString": 0,
+    "bytes": "",
+}
 
 
 def _is_empty(type_: Type, value: Any) -> bool:
@@ -176,7 +194,7 @@ _SCALARS: Mapping[str, Callable[[str, Any, _Place], Any]] = {
 def _mismatch(sent: Any, place: _Place, type_name: str, called: str | None = None) -> MismatchError:
     go = type_name if struct(type_name) is None else f"v1.{type_name}"
     where = f"struct field {place.owner}.{place.go}" if place.owner else "value"
-    return MismatchError(f"json: cannot unmarshal {called or _json_name(sent)} into Go {where} of type {go}")
+    return MismatchError(f"json: cannot unmarshal {called or json_name(sent)} into Go {where} of type {go}")
 
 
 def _go_name(type_: Type) -> str:
@@ -185,7 +203,8 @@ def _go_name(type_: Type) -> str:
     return f"{'[]' if type_.is_list else 'map[string]'}{_go_name(type_.item)}"
 
 
-def _json_name(value: Any) -> str:
+def json_name(value: Any) -> str:
+    """What Go's decoder calls a JSON value."""
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int | float):

@@ -38,7 +38,8 @@ class Field:
     """One field. `always`: it is shown when it is empty.
 
     `merged`: a strategic merge patch merges the list, by `merge_key` where the items are objects. `retains_keys`: it
-    may say which keys of the object are kept.
+    may say which keys of the object are kept. `number`: where protobuf has it, empty where it has not; more than one
+    number leads through messages that JSON does not show.
     """
 
     type: Type
@@ -46,6 +47,7 @@ class Field:
     merged: bool = False
     merge_key: str | None = None
     retains_keys: bool = False
+    number: tuple[int, ...] = ()
 
 
 Struct = Mapping[str, Field]
@@ -76,7 +78,9 @@ def parsed(text: str) -> dict[str, dict[str, Field]]:
 
 def _field(type_: str, flags: list[str]) -> Field:
     key = next((flag.removeprefix("merge=") for flag in flags if flag.startswith("merge=")), None)
+    number = next((flag for flag in flags if flag.startswith("#")), "#")
     return Field(
+        number=tuple(int(part) for part in number[1:].split(".") if part),
         type=_type(type_),
         always="!" in flags,
         merged=key is not None or "merge" in flags,

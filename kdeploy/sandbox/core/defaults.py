@@ -111,9 +111,6 @@ def _pod_spec(spec: Obj) -> Obj:
         filled = _fill(filled, serviceAccountName=account, serviceAccount=account)
     for field in _CONTAINERS:
         filled = _each(filled, field, _container)
-    if filled.get("hostNetwork"):
-        for field in _CONTAINERS:
-            filled = _each(filled, field, lambda one: _each(one, "ports", _host_port))
     return _each(filled, "volumes", _volume)
 
 
@@ -145,9 +142,13 @@ def _host_port(port: Obj) -> Obj:
 
 
 def _environment(variable: Obj) -> Obj:
-    return _if_there(
-        variable, "valueFrom", lambda source: _if_there(source, "fieldRef", lambda field: _fill(field, apiVersion="v1"))
-    )
+    return _if_there(variable, "valueFrom", _field_source)
+
+
+def _field_source(source: Obj) -> Obj:
+    """What names a field of the pod or a resource of its containers: a variable, or a file of a volume."""
+    source = _if_there(source, "fieldRef", lambda field: _fill(field, apiVersion="v1"))
+    return _if_there(source, "resourceFieldRef", lambda field: _fill(field, divisor="0"))
 
 
 def _probe(probe: Obj) -> Obj:
@@ -172,7 +173,14 @@ def _volume(volume: Obj) -> Obj:
         return {**volume, "emptyDir": {}}
     for source in ("configMap", "secret", "downwardAPI", "projected"):
         volume = _if_there(volume, source, lambda one: _fill(one, defaultMode=_MODE))
+    volume = _if_there(volume, "downwardAPI", lambda one: _each(one, "items", _field_source))
+    volume = _if_there(volume, "projected", lambda one: _each(one, "sources", _projection))
     return _if_there(volume, "hostPath", lambda one: one if "type" in one else {**one, "type": ""})
+
+
+def _projection(source: Obj) -> Obj:
+    source = _if_there(source, "serviceAccountToken", lambda token: _fill(token, expirationSeconds=3600))
+    return _if_there(source, "downwardAPI", lambda one: _each(one, "items", _field_source))
 
 
 def _pod(pod: Obj) -> Obj:
@@ -180,6 +188,8 @@ def _pod(pod: Obj) -> Obj:
         spec = _fill(_pod_spec(spec), enableServiceLinks=True)
         for field in _CONTAINERS:
             spec = _each(spec, field, lambda one: _within(one, "resources", _requests_from_limits))
+            if spec.get("hostNetwork"):
+                spec = _each(spec, field, lambda one: _each(one, "ports", _host_port))
         return spec
 
     return _within(pod, "spec", of_pods_only)

@@ -316,7 +316,7 @@ def _end(look: _Look, *, rollout: bool) -> Step:
     changes: list[Change] = [*_set_changes(look), *look.deleted]
     if look.revision is not None and annotations_of(deployment).get(REVISION_ANNOTATION) != look.revision:
         annotations = {**annotations_of(deployment), REVISION_ANNOTATION: look.revision}
-        changes.append(Replace(DEPLOYMENTS, stamped(deployment, annotations=annotations)))
+        changes.append(Replace(DEPLOYMENTS, stamped(deployment, annotations=annotations), "status"))
     if status != status_of(deployment):
         changes.append(SetStatus(DEPLOYMENTS, deployment, status))
     if look.collisions != status_of(deployment).get("collisionCount"):

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kdeploy.model import Obj
-from kdeploy.sandbox.core.resources import NAMESPACES, PODS, SERVICES, Resource
+from kdeploy.sandbox.core.resources import (
+    DAEMON_SETS,
+    NAMESPACES,
+    PODS,
+    REPLICA_SETS,
+    SERVICES,
+    STATEFUL_SETS,
+    Resource,
+)
 
 _COMPUTE = ("cpu", "memory")
+_DAEMONS = ("currentNumberScheduled", "desiredNumberScheduled", "numberMisscheduled", "numberReady")
+_FIRST: Mapping[Resource, Obj] = {
+    NAMESPACES: {"phase": "Active"},
+    SERVICES: {"loadBalancer": {}},
+    REPLICA_SETS: {"replicas": 0},
+    STATEFUL_SETS: {"availableReplicas": 0, "replicas": 0},
+    DAEMON_SETS: dict.fromkeys(_DAEMONS, 0),
+}
+"""What Go shows of a status in which nothing is set: the fields that it never leaves out."""
 
 
 def initial_status(resource: Resource, obj: Obj) -> dict[str, Any]:
     """What an object of that resource begins with, whatever status its writer gave (strategy.go, PrepareForCreate)."""
     if resource is PODS:
         return {"phase": "Pending", "qosClass": qos_class(obj["spec"])}
-    if resource is NAMESPACES:
-        return {"phase": "Active"}
-    return {"loadBalancer": {}} if resource is SERVICES else {}
+    return dict(_FIRST.get(resource, {}))
 
 
 def qos_class(spec: Obj) -> str:

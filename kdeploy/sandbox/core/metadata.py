@@ -10,7 +10,7 @@ from typing import Any
 
 from kdeploy.model import Obj
 from kdeploy.sandbox.core.initial import initial_status
-from kdeploy.sandbox.core.resources import DAEMON_SETS, NODES, PODS, Resource
+from kdeploy.sandbox.core.resources import DAEMON_SETS, DEPLOYMENTS, NODES, PODS, Resource
 from kdeploy.sandbox.core.timestamps import to_text
 
 LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -80,9 +80,8 @@ def created(resource: Resource, obj: Obj, *, name: str, uid: str, version: int, 
 def replaced(resource: Resource, stored: Obj, obj: Obj, subresource: str, version: int) -> Obj:
     """`stored` as a write of `obj` changes it; `stored` itself where nothing changes."""
     if subresource == "status":
-        if same(stored.get("status"), obj.get("status")):
-            return stored
-        return stamped({**stored, "status": obj.get("status") or {}}, resourceVersion=str(version))
+        new = _with_status(resource, stored, obj)
+        return stored if new is stored else stamped(new, resourceVersion=str(version))
     metadata = {key: value for key, value in obj["metadata"].items() if key not in _KEPT}
     metadata.update((key, value) for key, value in stored["metadata"].items() if key in _KEPT)
     metadata["resourceVersion"] = stored["metadata"]["resourceVersion"]
@@ -97,11 +96,33 @@ def replaced(resource: Resource, stored: Obj, obj: Obj, subresource: str, versio
     if candidate == stored:
         return stored
     metadata["resourceVersion"] = str(version)
-    if resource.generation and subresource != "binding" and not same(candidate.get("spec"), stored.get("spec")):
+    if resource.generation and subresource != "binding" and _counts(resource, candidate, stored):
         metadata["generation"] = stored["metadata"]["generation"] + 1
         if resource is DAEMON_SETS and not same(candidate["spec"].get("template"), stored["spec"].get("template")):
             metadata["annotations"][TEMPLATE_GENERATION] = str(int(metadata["annotations"][TEMPLATE_GENERATION]) + 1)
     return candidate
+
+
+def _with_status(resource: Resource, stored: Obj, obj: Obj) -> Obj:
+    """With a Deployment's status its annotations are written too: so its controller keeps up the revision there.
+
+    pkg/registry/apps/deployment/strategy.go, deploymentStatusStrategy.
+    """
+    new = stored
+    if not same(stored.get("status"), obj.get("status")):
+        new = {**stored, "status": obj.get("status") or {}}
+    annotations = obj["metadata"].get("annotations")
+    if resource is DEPLOYMENTS and annotations is not None and annotations != stored["metadata"].get("annotations"):
+        new = stamped(new, annotations=annotations)
+    return new
+
+
+def _counts(resource: Resource, new: Obj, stored: Obj) -> bool:
+    """Whether a change makes a new generation: one of the spec does, and of a Deployment one of its annotations."""
+    if not same(new.get("spec"), stored.get("spec")):
+        return True
+    annotations = [one["metadata"].get("annotations") or {} for one in (new, stored)]
+    return resource is DEPLOYMENTS and annotations[0] != annotations[1]
 
 
 def stamped(obj: Obj, **fields: Any) -> Obj:

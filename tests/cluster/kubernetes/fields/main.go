@@ -2,8 +2,9 @@
 //
 //	go run ./fields > ../../../kdeploy/sandbox/api/fields.txt
 //
-// A line without indentation names a type; each of its fields follows as "name type flags". Flags: "!" where an empty
-// value is shown all the same, and the strategic merge patch's own: "merge=KEY", "merge", "replace", "retainKeys".
+// A line without indentation names a type; each of its fields follows as "name type flags". Flags: "#N", its number in
+// protobuf ("#N.M" inside of a message that JSON does not show), "!" where an empty value is shown all the same, and the
+// strategic merge patch's own: "merge=KEY", "merge", "replace", "retainKeys".
 package main
 
 import (
@@ -80,7 +81,7 @@ func name(of reflect.Type) string {
 		types[of.Name()] = of
 		if _, ok := described[of.Name()]; !ok {
 			described[of.Name()] = nil
-			described[of.Name()] = fields(of)
+			described[of.Name()] = fields(of, "#")
 		}
 		return of.Name()
 	default:
@@ -88,7 +89,7 @@ func name(of reflect.Type) string {
 	}
 }
 
-func fields(of reflect.Type) []string {
+func fields(of reflect.Type, before string) []string {
 	var lines []string
 	for i := range of.NumField() {
 		field := of.Field(i)
@@ -96,12 +97,22 @@ func fields(of reflect.Type) []string {
 		if tag == "-" {
 			continue
 		}
-		if tag == "" { // embedded
-			lines = append(lines, fields(field.Type)...)
+		number := strings.Split(field.Tag.Get("protobuf")+",,", ",")[1]
+		if tag == "" { // embedded; without a number protobuf has it elsewhere
+			inside := before + number + "."
+			if number == "" {
+				inside = ""
+			}
+			lines = append(lines, fields(field.Type, inside)...)
 			continue
 		}
 		line := tag + " " + name(field.Type)
-		if !strings.Contains(options, "omitempty") && !strings.Contains(options, "omitzero") {
+		if number != "" && before != "" {
+			line += " " + before + number
+		}
+		// encoding/json never takes a struct for empty.
+		omitted := strings.Contains(options, "omitempty") && field.Type.Kind() != reflect.Struct
+		if !omitted && !strings.Contains(options, "omitzero") {
 			line += " !"
 		}
 		for _, strategy := range strings.Split(field.Tag.Get("patchStrategy"), ",") {

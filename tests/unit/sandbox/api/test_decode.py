@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdeploy.sandbox.api.decode import MismatchError, decode
@@ -18,7 +18,11 @@ def deployment(**spec: Any) -> dict[str, Any]:
 
 
 def with_container(**fields: Any) -> dict[str, Any]:
-    return deployment(template={"spec": {"containers": [{"name": "web", "image": "web:1", **fields}]}})
+    container = {"name": "web", "image": "web:1", "resources": {}, **fields}
+    return {
+        **deployment(strategy={}, template={"metadata": {}, "spec": {"containers": [container]}}),
+        "status": {},
+    }
 
 
 def container_of(sent: dict[str, Any]) -> dict[str, Any]:
@@ -38,16 +42,28 @@ def test_unknown_fields_are_left_out_and_named_by_their_path() -> None:
 
 
 def test_what_go_leaves_out_when_it_is_empty_is_left_out() -> None:
-    sent = with_container(env=[], command=None, workingDir="", tty=False, livenessProbe={}, resources={})
+    sent = with_container(env=[], command=None, workingDir="", tty=False, livenessProbe={})
     assert container_of(sent) == {"name": "web", "image": "web:1", "livenessProbe": {}, "resources": {}}
+
+
+def test_what_go_never_leaves_out_is_there_though_nobody_sent_it() -> None:
+    assert decode("StatefulSet", {"metadata": {"name": "db"}}).obj == {
+        "metadata": {"name": "db"},
+        "spec": {
+            "serviceName": "",
+            "template": {"metadata": {}, "spec": {}},
+            "updateStrategy": {},
+        },
+        "status": {"availableReplicas": 0, "replicas": 0},
+    }
+    assert container_of(deployment(template={"spec": {"containers": [{}]}})) == {"name": "", "resources": {}}
 
 
 def test_a_pointer_keeps_its_empty_value() -> None:
     sent = deployment(replicas=0, minReadySeconds=0, template={"spec": {"terminationGracePeriodSeconds": 0}})
-    assert decode("Deployment", sent).obj["spec"] == {
-        "replicas": 0,
-        "template": {"spec": {"terminationGracePeriodSeconds": 0}},
-    }
+    spec = decode("Deployment", sent).obj["spec"]
+    assert (spec["replicas"], spec["template"]["spec"]) == (0, {"terminationGracePeriodSeconds": 0})
+    assert "minReadySeconds" not in spec
 
 
 def test_quantities_become_canonical() -> None:
@@ -121,6 +137,7 @@ json = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.data())
 def test_whatever_is_sent_is_read_or_refused_and_a_second_reading_changes_nothing(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(["Deployment", "Pod", "Service", "ConfigMap", "Event", "Node"]))
