@@ -7,7 +7,9 @@ import pytest
 
 from tests.cluster.cluster import from_environment
 from tests.cluster.errors import UnsupportedError
-from tests.e2e.scene import AnyCluster, Images, Scene, open_scene
+from tests.e2e.scene import Scene, open_scene
+from tests.scenarios.outside import Outside
+from tests.scenarios.places import AnyCluster, RealCluster
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,13 +35,19 @@ def cluster() -> AnyCluster:
 
 
 @pytest.fixture(scope="session")
-def images(cluster: AnyCluster, tmp_path_factory: pytest.TempPathFactory) -> Images:
-    """Images that did not come from kdeploy."""
-    return Images(cluster=cluster, folder=tmp_path_factory.mktemp("images"))
+def place(cluster: AnyCluster) -> RealCluster:
+    """The same, as rows and scenes want it."""
+    return RealCluster(cluster=cluster)
+
+
+@pytest.fixture(scope="session")
+def outside(place: RealCluster, tmp_path_factory: pytest.TempPathFactory) -> Outside:
+    """Images that no deploy has made."""
+    return Outside.make(place, tmp_path_factory.mktemp("outside"))
 
 
 @pytest.fixture
-def scene(cluster: AnyCluster, images: Images, tmp_path: Path) -> Iterator[Scene]:
+def scene(place: RealCluster, outside: Outside, tmp_path: Path) -> Iterator[Scene]:
     """A namespace, a checkout and kdeploy, for one test."""
-    with open_scene(cluster, images, tmp_path) as opened:
+    with open_scene(place, outside, tmp_path) as opened:
         yield opened

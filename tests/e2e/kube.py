@@ -3,82 +3,14 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from tests.cluster.errors import RigError
 from tests.cluster.processes import wait_until
-
-CONTAINER = "app"
-MARK = "kdeploy.dev/"
-
-Obj = Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Live:
-    """A workload and its pods, those on their way out left aside, as one read showed them."""
-
-    workload: Obj
-    pods: tuple[Obj, ...]
-
-    @property
-    def generation(self) -> int:
-        """Of the spec."""
-        return int(self.workload["metadata"]["generation"])
-
-    @property
-    def template(self) -> Obj:
-        """The pod template."""
-        template: Obj = self.workload["spec"]["template"]
-        return template
-
-    @property
-    def image(self) -> str:
-        """What the pod template names."""
-        return _image(self.template["spec"])
-
-    @property
-    def images(self) -> set[str]:
-        """What the pods name."""
-        return {_image(pod["spec"]) for pod in self.pods}
-
-    @property
-    def marks(self) -> dict[str, str]:
-        """kdeploy's annotations, without their prefix."""
-        annotations = self.workload["metadata"].get("annotations") or {}
-        return {key.removeprefix(MARK): value for key, value in annotations.items() if key.startswith(MARK)}
-
-    @cached_property
-    def restarts(self) -> dict[str, int]:
-        """The app's restart count by pod uid."""
-        return {
-            pod["metadata"]["uid"]: status["restartCount"]
-            for pod in self.pods
-            for status in pod["status"].get("containerStatuses", [])
-            if status["name"] == CONTAINER
-        }
-
-    @property
-    def ready(self) -> int:
-        """How many pods are ready."""
-        return sum(is_ready(pod) for pod in self.pods)
-
-    def runs(self, image: str, pods: int) -> None:
-        """Asserts that template and pods name `image`, the spec is observed, and just so many pods are ready."""
-        assert self.image == image
-        assert self.workload["status"]["observedGeneration"] == self.generation
-        assert [(_image(pod["spec"]), is_ready(pod)) for pod in self.pods] == [(image, True)] * pods
-
-    def is_untouched_since(self, before: "Live") -> None:
-        """Asserts that nobody wrote to the workload, and its pods run on. (Its status may have moved.)"""
-        for part in ("uid", "generation", "annotations"):
-            assert self.workload["metadata"].get(part) == before.workload["metadata"].get(part)
-        assert self.workload["spec"] == before.workload["spec"]
-        assert self.restarts == before.restarts
+from tests.scenarios.live import Live, Obj, is_leaving
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +43,7 @@ class Kube:
         """A workload such as "deployment/app" and the pods that its selector finds."""
         workload = self.get(target)
         labels = ",".join(f"{key}={value}" for key, value in workload["spec"]["selector"]["matchLabels"].items())
-        pods = [pod for pod in self.get("pods", f"--selector={labels}") if not pod["metadata"].get("deletionTimestamp")]
+        pods = [pod for pod in self.get("pods", f"--selector={labels}") if not is_leaving(pod)]
         return Live(workload=workload, pods=tuple(pods))
 
     def roll_out(self, target: str) -> None:
@@ -121,16 +53,6 @@ class Kube:
     def until(self, true: Callable[[], bool], what: str, seconds: float = 40) -> None:
         """Waits for something to be so; RigError names `what` where it does not come."""
         wait_until(true, seconds, what)
-
-
-def is_ready(pod: Obj) -> bool:
-    """Whether the pod's Ready condition holds."""
-    conditions = pod["status"].get("conditions", [])
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
-
-
-def _image(spec: Obj) -> str:
-    return next(str(container["image"]) for container in spec["containers"] if container["name"] == CONTAINER)
 
 
 def _environment() -> dict[str, str]:

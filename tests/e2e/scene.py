@@ -2,63 +2,40 @@
 
 import contextlib
 import json
-import os
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.cluster import Cluster, External
-from tests.cluster.commands import run
 from tests.cluster.errors import RigError
-from tests.e2e.app import HEALTH, Version, good
-from tests.e2e.checkout import Checkout
-from tests.e2e.kube import Kube, Live
-from tests.e2e.program import Program, Ran, Running
-from tests.e2e.workloads import NAME, service, workload
-
-AnyCluster = Cluster | External
-
-QUICK: Mapping[str, Any] = {"path": HEALTH, "samples": 3, "interval": "100ms", "within": "3s"}
-"""A check that takes half a second where all is well."""
-
-SEED = good("seed")
-"""What runs before kdeploy's first deploy."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Images:
-    """Images that did not come from kdeploy: built once, called by their version's name."""
-
-    cluster: AnyCluster
-    folder: Path
-    _built: dict[str, str] = field(default_factory=dict)
-
-    def of(self, version: Version) -> str:
-        """The reference of an image of `version` in the registry."""
-        if version.name not in self._built:
-            checkout = Checkout.make(self.folder / version.name, self.cluster.base_image)
-            checkout.write(version)
-            reference = f"{self.cluster.registry}/kdeploy-e2e/outside:{version.name}"
-            environment = {**os.environ, **self.cluster.environment}
-            run("docker", "build", "--quiet", "--tag", reference, checkout.folder, environment=environment)
-            run("docker", "push", "--quiet", reference, environment=environment)
-            self._built[version.name] = reference
-        return self._built[version.name]
+from tests.e2e.kube import Kube
+from tests.scenarios.checkout import Checkout
+from tests.scenarios.live import Live
+from tests.scenarios.outside import Outside
+from tests.scenarios.places import AnyCluster, RealCluster
+from tests.scenarios.program import Program, Ran, Running
+from tests.scenarios.scenario import QUICK, SEED
+from tests.scenarios.versions import Version
+from tests.scenarios.workloads import NAME, workload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """One test's place. `repository` is where its images go, `config` its kdeploy.yaml's service."""
 
-    cluster: AnyCluster
+    place: RealCluster
     kube: Kube
     checkout: Checkout
     program: Program
-    images: Images
+    outside: Outside
     repository: str
     config: dict[str, Any]
+
+    @property
+    def cluster(self) -> AnyCluster:
+        """What may be stopped, read or given users."""
+        return self.place.cluster
 
     @property
     def namespace(self) -> str:
@@ -73,7 +50,7 @@ class Scene:
     def create(self, kind: str = "Deployment", *, seed: Version = SEED, **manifest: Any) -> Live:
         """Makes the workload with an image that did not come from kdeploy, and waits until it runs."""
         self.configure(target=f"{kind.lower()}/{NAME}")
-        self.kube.apply(workload(kind, self.images.of(seed), **manifest))
+        self.kube.apply(workload(kind, self.outside.of(seed), **manifest))
         self.kube.roll_out(self.target)
         return self.look()
 
@@ -102,17 +79,6 @@ class Scene:
         """A deploy that must go well: where a test needs a verified version before its own story begins."""
         return self.deploy(version).ended(0, "deployed", "Complete")
 
-    def start_database(self) -> None:
-        """A service called "database", which versions may depend on."""
-        manifest = workload("Deployment", self.images.of(SEED), name="database", replicas=1)
-        self.kube.apply(manifest, service("database", "database"))
-        self.kube.roll_out("deployment/database")
-
-    def stop_database(self) -> None:
-        """Scales it to nothing, and waits until its pod is gone: one on its way out still answers."""
-        self.kube("scale", "deployment/database", "--replicas=0")
-        self.kube.until(lambda: not self.kube.get("pods", "--selector=app=database"), "the end of the database")
-
     def write_kubeconfig(self, name: str, change: Any) -> Path:
         """A copy of the kubeconfig (its JSON) after `change(document)`."""
         document = json.loads(self.kube("config", "view", "--raw", "--output=json"))
@@ -123,24 +89,23 @@ class Scene:
 
 
 @contextlib.contextmanager
-def open_scene(cluster: AnyCluster, images: Images, folder: Path) -> Iterator[Scene]:
+def open_scene(place: RealCluster, outside: Outside, folder: Path) -> Iterator[Scene]:
     """A new namespace and an empty checkout; the namespace is deleted at the end, which nobody waits for."""
-    kube = Kube(kubeconfig=cluster.kubeconfig, namespace=f"e2e-{secrets.token_hex(4)}")
+    kube = Kube(kubeconfig=place.kubeconfig, namespace=f"e2e-{secrets.token_hex(4)}")
     kube("create", "namespace", kube.namespace)
     try:
         kube.until(lambda: _has_account(kube), "the namespace's service account")
-        checkout = Checkout.make(folder / "checkout", cluster.base_image)
+        checkout = Checkout.make(folder / "checkout", place.base)
         (folder / "outputs").mkdir()
         (folder / "home").mkdir()
-        repository = f"{cluster.registry}/{kube.namespace}/app"
+        repository = f"{place.registry}/{kube.namespace}/app"
+        environment = {**place.environment, "HOME": str(folder / "home")}
         scene = Scene(
-            cluster=cluster,
+            place=place,
             kube=kube,
             checkout=checkout,
-            program=Program(
-                folder=checkout.folder, environment=_environment(cluster, folder / "home"), outputs=folder / "outputs"
-            ),
-            images=images,
+            program=Program(folder=checkout.folder, environment=environment, outputs=folder / "outputs"),
+            outside=outside,
             repository=repository,
             config={"target": f"deployment/{NAME}", "namespace": kube.namespace, "image": repository},
         )
@@ -156,10 +121,3 @@ def _has_account(kube: Kube) -> bool:
     except RigError:
         return False
     return True
-
-
-def _environment(cluster: AnyCluster, home: Path) -> dict[str, str]:
-    """A user's environment: none of the CI's variables, none of this user's own files."""
-    docker = os.environ.get("DOCKER_CONFIG") or str(Path.home() / ".docker")
-    own = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", "DOCKER_CONFIG": docker}
-    return own | {k: v for k, v in cluster.environment.items() if not k.startswith("KDEPLOY_")}

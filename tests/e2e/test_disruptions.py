@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from tests.e2e.app import crashing, good, never_ready
 from tests.e2e.scene import Scene
+from tests.scenarios.versions import crashing, good, never_ready
 
 pytestmark = pytest.mark.disruptive
 

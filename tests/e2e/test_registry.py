@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.app import Version, good
 from tests.e2e.scene import Scene
+from tests.scenarios.versions import Version, good
 
 
 def use_private(scene: Scene) -> None:

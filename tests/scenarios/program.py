@@ -1,6 +1,7 @@
 """kdeploy as a user runs it: a process, its exit code, what it prints, its report and its events."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,11 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from jsonschema import Draft202012Validator
 
 KDEPLOY = Path(sys.executable).with_name("kdeploy")
+_ENVIRONMENT = {
+    "PATH": os.environ.get("PATH", os.defpath),
+    "LANG": "C.UTF-8",
+    "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+}
+"""A user's environment: none of the CI's variables. What runs is the kdeploy of this tree."""
 LONGEST = 240.0
 """Seconds after which a run counts as hanging."""
 
@@ -80,6 +87,14 @@ class Running:
     process: subprocess.Popen[bytes]
     folder: Path
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """A run that a failed test left behind does not go on."""
+        if self.process.poll() is None:
+            self.kill()
+
     @property
     def events(self) -> tuple[Obj, ...]:
         """The events so far, from --trace; a line that is being written is left for later."""
@@ -128,7 +143,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """Runs kdeploy in `folder` with `environment` and nothing else of ours; `outputs` takes a folder for each run."""
+    """Runs kdeploy in `folder`, with `environment` and nothing of ours but PATH; `outputs` takes a folder a run."""
 
     folder: Path
     environment: Mapping[str, str]
@@ -164,7 +179,7 @@ class Program:
             process = subprocess.Popen(
                 [str(KDEPLOY), *words],
                 cwd=self.folder,
-                env={**self.environment, **(env or {})},
+                env={**_ENVIRONMENT, **self.environment, **(env or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

@@ -1,20 +1,28 @@
 """The manifests of the workloads that the tests deploy to."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from tests.e2e.app import PORT
-from tests.e2e.kube import CONTAINER
+from tests.scenarios.live import CONTAINER
+from tests.scenarios.versions import PORT
 
 NAME = "app"
 
 
 def workload(
-    kind: str, image: str, *, name: str = NAME, replicas: int = 2, calm: int = 0, secret: str = "", **spec: Any
+    kind: str,
+    image: str,
+    *,
+    name: str = NAME,
+    replicas: int = 2,
+    calm: int = 0,
+    secret: str = "",
+    container: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A Deployment, StatefulSet or DaemonSet of the app. Its pods come quickly, are asked each second, end quickly.
 
     `calm`: seconds for which a Deployment's new pod must be ready before the next one follows, so that a test finds the
-    rollout under way. `secret`: the pull secret's name. `spec` goes into the workload's own.
+    rollout under way. `secret`: the pull secret's name. `container`: more fields of the app's container.
 
     Other kinds wait for a pod's end before they make the next one, and a kubelet of 1.20 often gives up an ended pod
     only when its garbage collection comes round, each minute: without a grace period nobody waits for the kubelet.
@@ -28,6 +36,7 @@ def workload(
                 "image": image,
                 "ports": [{"containerPort": PORT}],
                 "readinessProbe": {"httpGet": {"path": "/", "port": PORT}, "periodSeconds": 1},
+                **(container or {}),
             }
         ],
     }
@@ -43,7 +52,7 @@ def workload(
         own["serviceName"] = name
     if calm:
         own["minReadySeconds"] = calm
-    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": own | spec}
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": own}
 
 
 def service(name: str, app: str) -> dict[str, Any]:

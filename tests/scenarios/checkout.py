@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster.commands import run
-from tests.e2e.app import Version
+from tests.scenarios.versions import Version
 
 CONFIG = "kdeploy.yaml"
 _AUTHOR = ("-c", "user.name=Tester", "-c", "user.email=tester@example.com", "-c", "commit.gpgsign=false")
