@@ -140,7 +140,13 @@ ROWS = (
             deployed(ONE),
             Run(
                 commit=unhealthy("two"),
-                ends=rolled_back("Unhealthy", says=("500",), checks=(False,)),
+                ends=rolled_back(
+                    "Unhealthy",
+                    says=("500",),
+                    checks=(False,),
+                    story="preflight build baseline ok patch rollout Complete verify bad Unhealthy "
+                    "rollback restore Complete ok",
+                ),
                 live=State(runs="one", marks="one", verified=True, keeps=("template", "marks")),
             ),
         ),
@@ -171,6 +177,8 @@ ROWS = (
                     "Unhealthy",
                     to="seed-unhealthy",
                     says=("does not pass on the version that runs now", "did not pass before the deploy either"),
+                    story="preflight build baseline bad Unhealthy patch rollout Complete verify bad Unhealthy "
+                    "rollback restore Complete",
                 ),
                 live=State(runs="seed-unhealthy", marks="", keeps=("template",)),
             ),
