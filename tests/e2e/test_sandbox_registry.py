@@ -25,8 +25,9 @@ from tests.contract.sandbox.registry.conversation import RECORD, converse
 from tests.contract.sandbox.registry.pushing import ABSENT, Pusher, digest_of, index, manifest
 from tests.contract.sandbox.serving import Client
 from tests.e2e.sandbox_registry import SandboxRegistry, free_port, open_registry_for
-from tests.e2e.scene import AnyCluster, Scene
+from tests.e2e.scene import Scene
 from tests.scenarios.checkout import Checkout
+from tests.scenarios.places import AnyCluster
 
 ENGINES = ("buildx", "classic")
 WORDS = "hello from a layer\n"
