@@ -8,7 +8,7 @@ from fractions import Fraction
 from kdeploy.model import Obj
 from kdeploy.sandbox.core.quantities import value_of
 
-Amounts = dict[str, Fraction]
+Amounts = dict[str, Fraction | int]
 """Cores, bytes, pods, by the resource's name."""
 
 
@@ -28,7 +28,7 @@ def requests(spec: Obj) -> Amounts:
     total = _sum(_requests(each) for each in spec.get("containers") or ())
     for each in spec.get("initContainers") or ():
         for name, number in _requests(each).items():
-            total[name] = max(total.get(name, Fraction()), number)
+            total[name] = max(total.get(name, 0), number)
     return total
 
 
@@ -43,5 +43,5 @@ def _sum(parts: Iterable[Amounts]) -> Amounts:
     total: Amounts = {}
     for part in parts:
         for name, number in part.items():
-            total[name] = total.get(name, Fraction()) + number
+            total[name] = total.get(name, 0) + number
     return total

@@ -7,12 +7,11 @@ noderesources).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
 from typing import Any
 
 from kdeploy.model import Obj
-from kdeploy.rollout.objects import labels_of, name_of, status_of
-from kdeploy.sandbox.core.demand import Amounts, amounts, requests
+from kdeploy.rollout.objects import labels_of, name_of
+from kdeploy.sandbox.core.demand import Amounts, requests
 from kdeploy.sandbox.core.selection import has_all, matches_all
 from kdeploy.sandbox.core.timestamps import to_text
 
@@ -20,6 +19,9 @@ WRONG_NAME = "node(s) didn't match the requested node name"
 WRONG_LABELS = "node(s) didn't match Pod's node affinity/selector"
 TAINTED = "node(s) had untolerated taint(s)"
 UNSCHEDULABLE = "node(s) were unschedulable"
+
+_PODS = 110
+"""How many pods a node takes that says nothing about it."""
 
 _CORDONED = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 
@@ -65,20 +67,22 @@ def untolerated(tolerations: Iterable[Obj], node: Obj, effects: Sequence[str]) -
     )
 
 
-def obstacle(spec: Obj, node: Obj, used: Amounts) -> tuple[str, bool] | None:
+def obstacle(spec: Obj, node: Obj, room: Amounts, used: Amounts) -> tuple[str, bool] | None:
     """Why a pod cannot go to a node, and whether the end of other pods could mend it; None where it can.
 
-    `used` is what the node's other pods ask for, "pods" being their number.
+    `room` is what the node has, nothing where it does not say; `used` is what its other pods ask for. "pods" is their
+    number.
     """
     if not matches(spec, node):
         return WRONG_LABELS, False
     if untolerated(spec.get("tolerations") or (), node, ("NoSchedule", "NoExecute")):
         return UNSCHEDULABLE if node["spec"].get("unschedulable") else TAINTED, False
-    room = amounts(status_of(node).get("allocatable"))
-    if room and used.get("pods", Fraction()) + 1 > room.get("pods", Fraction(110)):
+    if not room:
+        return None
+    if used.get("pods", 0) >= room.get("pods", _PODS):
         return "Too many pods", True
     for name, wanted in requests(spec).items():
-        if wanted > 0 and room and used.get(name, Fraction()) + wanted > room.get(name, Fraction()):
+        if wanted > 0 and used.get(name, 0) + wanted > room.get(name, 0):
             return f"Insufficient {name}", True
     return None
 

@@ -23,7 +23,7 @@ COMPONENT = "default-scheduler"
 def reconcile(view: View, pod: Obj, now: float) -> Step:
     """Binds a pod to a node, or says why none takes it."""
     nodes = view.list(NODES)
-    obstacles = [obstacle(pod["spec"], node, view.used_on(name_of(node))) for node in nodes]
+    obstacles = [obstacle(pod["spec"], n, view.room_on(n), view.used_on(name_of(n))) for n in nodes]
     fitting = next((node for node, found in zip(nodes, obstacles, strict=True) if found is None), None)
     if fitting is None:
         return _unschedulable(pod, [found for found in obstacles if found is not None], now)

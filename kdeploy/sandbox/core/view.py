@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
 
 from kdeploy.model import Obj
 from kdeploy.rollout.objects import labels_of, status_of
-from kdeploy.sandbox.core.demand import Amounts, requests
+from kdeploy.sandbox.core.demand import Amounts, amounts, requests
 from kdeploy.sandbox.core.metadata import controller_uid, key_of, suffix
 from kdeploy.sandbox.core.resources import CONTROLLER_REVISIONS, PODS, REPLICA_SETS, Resource
 from kdeploy.sandbox.core.selection import has_all
@@ -27,6 +26,7 @@ class View:
         self._orphans: dict[tuple[Resource, str], _Named] = {}
         self._labelled: dict[tuple[str, str, str], _Named] = {}
         self._used: dict[str, Amounts] = {}
+        self._room: dict[str, tuple[Obj, Amounts]] = {}
         for resource in _ADOPTABLE:
             for obj in store.list(resource):
                 self._see(resource, obj, None)
@@ -62,6 +62,14 @@ class View:
         """What the pods of a node ask for, with their number as "pods"; those that have ended do not count."""
         return self._used.get(node, {})
 
+    def room_on(self, node: Obj) -> Amounts:
+        """What a node has for pods."""
+        name = node["metadata"]["name"]
+        kept = self._room.get(name)
+        if kept is None or kept[0] is not node:
+            kept = self._room[name] = (node, amounts(status_of(node).get("allocatable")))
+        return kept[1]
+
     def free_name(self, resource: Resource, namespace: str, prefix: str, index: int) -> str:
         """A name for the `index`th of some new objects, the same in each run, that is not taken."""
         version = self._store.version
@@ -92,8 +100,8 @@ class View:
         if pod is None or not _weight(pod):
             return
         used = self._used.setdefault(pod["spec"]["nodeName"], {})
-        for name, number in (requests(pod["spec"]) | {"pods": Fraction(1)}).items():
-            used[name] = used.get(name, Fraction()) + sign * number
+        for name, number in (requests(pod["spec"]) | {"pods": 1}).items():
+            used[name] = used.get(name, 0) + sign * number
 
     def _label(self, namespace: str, name: str, obj: Obj | None, previous: Obj | None) -> None:
         labels = labels_of(obj) if obj is not None else {}

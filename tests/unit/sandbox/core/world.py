@@ -30,9 +30,9 @@ NAMESPACE = "shop"
 class World:
     """Images are found by the last part of their name: what was given for it, else what it says after "app:"."""
 
-    def __init__(self, *, is_process: IsProcess = nobody, history: int = 100_000, **images: Any) -> None:
+    def __init__(self, is_process: IsProcess = nobody, /, **images: Any) -> None:
         uids = count(1)
-        self.store = Store(new_uid=lambda: f"{next(uids):08x}-0000-4000-8000-000000000000", history=history)
+        self.store = Store(new_uid=lambda: f"{next(uids):08x}-0000-4000-8000-000000000000")
         self.now = START
         self.images: dict[str, Any] = dict(images)
         self.events: list[Event] = []
