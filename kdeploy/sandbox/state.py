@@ -14,6 +14,7 @@ Nothing else in the folder belongs to the sandbox, and `clear` leaves it alone.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import fcntl
 import json
@@ -30,7 +31,7 @@ from kdeploy.sandbox.kubelet.unpack import remove_tree
 from kdeploy.secret import Secret
 from kdeploy.text import one_line
 
-_OWN = ("lock", "state.json", "kubeconfig", "sandbox.log", "registry", "roots", "pods", "demo")
+_OWN = ("lock", "state.json", "kubeconfig", "sandbox.log", "registry", "roots", "pods", "demo", "tls.pem")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,14 +166,14 @@ def process_start(pid: int) -> str:
     return asked.stdout.strip()
 
 
-def kubeconfig(api: str, token: Secret) -> str:
-    """The text of a kubeconfig for the sandbox; JSON is YAML too."""
-    name = "kdeploy-sandbox"
+def kubeconfig(api: str, token: Secret, authority: str) -> str:
+    """The text of a kubeconfig for the sandbox; JSON is YAML too. `authority` is its server's certificate, in PEM."""
+    name, data = "kdeploy-sandbox", base64.b64encode(authority.encode()).decode()
     config: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": name,
-        "clusters": [{"name": name, "cluster": {"server": api}}],
+        "clusters": [{"name": name, "cluster": {"server": api, "certificate-authority-data": data}}],
         "users": [{"name": name, "user": {"token": token.reveal()}}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": "default"}}],
     }

@@ -48,16 +48,27 @@ def command_of(container: Obj, config: Obj, env: Mapping[str, str], root: Path, 
         argv += [expand(word, env) for word in container["args"]]
     elif not container.get("command"):
         argv += list(image.get("Cmd") or ())
+    wanted = container.get("workingDir") or image.get("WorkingDir") or "/"
+    folder = below(root, wanted)
+    command = made(argv, variables, root, folder, interpreter)
+    if not folder.is_dir():
+        raise StartError(f"chdir to cwd ({wanted}) set in config.json failed: no such file or directory")
+    return command
+
+
+def made(argv: Sequence[str], env: Mapping[str, str], root: Path, folder: Path, interpreter: str) -> Command:
+    """The command for these words. Raises StartError where the image has no such program.
+
+    Python takes the name that it is called by for its own path, and so it is called by that.
+    """
     if not argv:
         raise StartError("no command specified")
-    folder = below(root, container.get("workingDir") or image.get("WorkingDir") or "/")
-    program = find_program(argv[0], variables["PATH"], root, folder) or (interpreter if argv[0] in _PYTHON else None)
+    program = find_program(argv[0], env.get("PATH", ""), root, folder)
+    if program is None and argv[0] in _PYTHON:
+        return Command(program=interpreter, argv=(interpreter, *argv[1:]), env=env, folder=str(folder))
     if program is None:
         raise StartError(_not_found(argv[0]))
-    if not folder.is_dir():
-        raise StartError(f"chdir to cwd ({container.get('workingDir') or image.get('WorkingDir')}) set in config.json "
-                         "failed: no such file or directory")  # fmt: skip
-    return Command(program=str(program), argv=tuple(argv), env=variables, folder=str(folder))
+    return Command(program=str(program), argv=tuple(argv), env=env, folder=str(folder))
 
 
 def expand(text: str, env: Mapping[str, str]) -> str:

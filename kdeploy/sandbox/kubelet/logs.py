@@ -7,7 +7,7 @@ the one before, so that the newest lines are always there.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,13 +28,17 @@ class Line:
     whole: bool = True
 
 
+Watcher = Callable[[Sequence[Line]], None]
+"""Gets the lines of a log as they come; none when it is closed."""
+
+
 class Log:
     """The log of one run of a container. `now` gives Unix seconds."""
 
     def __init__(self, path: Path, now: Callable[[], float], *, cap: int = CAP) -> None:
         self.path = path
         self._now, self._cap, self._pending = now, cap, b""
-        self._watchers: list[Callable[[], None]] = []
+        self._watchers: list[Watcher] = []
         self.closed = False
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab", buffering=0)
@@ -57,12 +61,12 @@ class Log:
             self._append([(self._pending, True)])
         self.closed = True
         self._file.close()
-        self._tell()
+        self._tell(())
 
-    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
-        """Has `changed` called when there is more to read, and when the log is closed. Returns what ends that."""
-        self._watchers.append(changed)
-        return lambda: self._watchers.remove(changed)
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Has `watcher` called with what comes, and with nothing when the log is closed. Returns what ends that."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
 
     def lines(self) -> Iterator[Line]:
         """All that is kept, oldest first."""
@@ -71,13 +75,14 @@ class Log:
     def _append(self, entries: list[tuple[bytes, bool]]) -> None:
         if not entries:
             return
-        time = to_nano_text(self._now()).encode()
-        data = b"".join(b"%b stdout %b %b\n" % (time, b"F" if whole else b"P", text) for text, whole in entries)
+        time = to_nano_text(self._now())
+        lines = [Line(time, text, whole) for text, whole in entries]
+        data = b"".join(_entry(line) for line in lines)
         if self._size and self._size + len(data) > self._cap:
             self._rotate()
         with contextlib.suppress(OSError):  # a full disk costs the log, not the pod
             self._size += self._file.write(data)
-        self._tell()
+        self._tell(lines)
 
     def _rotate(self) -> None:
         self._file.close()
@@ -85,9 +90,9 @@ class Log:
         self._file = self.path.open("ab", buffering=0)
         self._size = 0
 
-    def _tell(self) -> None:
-        for changed in tuple(self._watchers):
-            changed()
+    def _tell(self, lines: Sequence[Line]) -> None:
+        for watcher in tuple(self._watchers):
+            watcher(lines)
 
 
 def read_lines(path: Path) -> Iterator[Line]:
@@ -104,6 +109,10 @@ def read_lines(path: Path) -> Iterator[Line]:
 def to_nano_text(seconds: float) -> str:
     """RFC 3339 with nine digits, as a container runtime writes it."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S.%f}000Z"
+
+
+def _entry(line: Line) -> bytes:
+    return b"%b stdout %b %b\n" % (line.time.encode(), b"F" if line.whole else b"P", line.text)
 
 
 def _parts(line: bytes) -> Iterator[tuple[bytes, bool]]:

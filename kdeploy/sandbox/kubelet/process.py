@@ -57,11 +57,14 @@ async def start(command: Command, output: Output) -> Process:
         sys.executable, "-I", "-S", str(SHIM), stdin=PIPE, stdout=PIPE, stderr=PIPE, env={}, start_new_session=True
     )
     assert shim.stdin is not None
-    assert shim.stdout is not None
     task = {"program": command.program, "argv": command.argv, "env": dict(command.env), "folder": command.folder}
     shim.stdin.write(json.dumps(task).encode() + b"\n")
     reading = asyncio.create_task(_read(shim, output))
-    told = await _told(shim)
+    try:
+        told = await _told(shim)
+    except asyncio.CancelledError:
+        shim.stdin.close()  # the shim ends what it has begun, and itself
+        raise
     if "pid" not in told:
         await reading
         await shim.wait()

@@ -56,7 +56,8 @@ def test_a_program_is_looked_up_in_the_root(root: Path, name: str, found: str) -
 
 @pytest.mark.parametrize("name", ["python", "python3"])
 def test_python_is_the_sandboxs_own_where_the_image_has_none(root: Path, name: str) -> None:
-    assert command(root, {}, {"Entrypoint": [name, "x.py"]}).program == INTERPRETER
+    found = command(root, {}, {"Entrypoint": [name, "x.py"]})
+    assert (found.program, found.argv) == (INTERPRETER, (INTERPRETER, "x.py"))
     mine = root / "usr/bin" / name
     mine.write_text("")
     mine.chmod(0o755)

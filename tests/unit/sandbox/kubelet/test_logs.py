@@ -44,14 +44,14 @@ def test_the_newest_lines_stay_when_a_log_has_grown_to_its_cap(tmp_path: Path) -
     assert sum(path.stat().st_size for path in kept.path.parent.iterdir()) <= 2000
 
 
-def test_who_watches_is_told_of_more_and_of_the_end(tmp_path: Path) -> None:
-    kept, told = log(tmp_path), []
-    end = kept.watch(lambda: told.append(kept.closed))
-    kept.write(b"one\n")
-    kept.write(b"half")
+def test_who_watches_gets_what_comes_and_is_told_of_the_end(tmp_path: Path) -> None:
+    kept, told = log(tmp_path), list[list[bytes]]()
+    kept.write(b"before\n")
+    end = kept.watch(lambda lines: told.append([line.text for line in lines]))
+    kept.write(b"one\ntwo\nhalf")
     kept.close()
     end()
-    assert told == [False, False, True]
+    assert told == [[b"one", b"two"], [b"half"], []]
 
 
 def test_a_log_that_is_not_there_has_no_lines(tmp_path: Path) -> None:
