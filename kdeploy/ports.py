@@ -150,7 +150,10 @@ class Prober(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequest:
-    """What to build and where to push it. Paths are of this machine; `secrets` are buildx secret specifications."""
+    """What to build and where to push it. Paths are of this machine; `secrets` are buildx secret specifications.
+
+    `created`: the commit's time (RFC 3339), "" where it is unknown.
+    """
 
     context: str
     dockerfile: str
@@ -164,6 +167,7 @@ class BuildRequest:
     secrets: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
     push_repository: str | None = None
+    created: str = ""
 
 
 class Builder(Protocol):

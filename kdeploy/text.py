@@ -21,3 +21,13 @@ def clean(text: str, limit: int = 2000) -> str:
 def one_line(text: str, limit: int = 300) -> str:
     """`text` cleaned and on one line, runs of white space folded, at most `limit` characters."""
     return clean(" ".join(clean(text, 10 * limit).split()), limit)
+
+
+def file_size(size: int) -> str:
+    """Bytes as a person reads them, in thousands: "512 B", "12.3 kB", "4.5 MB", "1.2 GB"."""
+    amount, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB"):
+        if amount < 999.5:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{size} B" if unit == "B" else f"{amount:.3g} {unit}"

@@ -19,6 +19,7 @@ from kdeploy.ports import Builder, BuildRequest
 
 if TYPE_CHECKING:
     from kdeploy.build.registry import DistributionRegistry
+    from kdeploy.build.transport import Transport
 
 __all__ = ["Source", "inspect_source", "open_builder", "open_history", "open_registry", "request_build"]
 
@@ -61,15 +62,9 @@ def open_history(context: str, env: Mapping[str, str]) -> GitHistory:
 
 def open_registry(env: Mapping[str, str]) -> DistributionRegistry:
     """`ports.Registry` with the logins of Docker's configuration. Raises RefusedError where that cannot be read."""
-    from kdeploy.build.credentials import load_logins
-    from kdeploy.build.insecure import insecure_registries
     from kdeploy.build.registry import DistributionRegistry
-    from kdeploy.build.select import connect, engine_info
-    from kdeploy.build.transport import Transport
 
-    return DistributionRegistry(
-        Transport(load_logins(env), insecure=lambda: insecure_registries(engine_info(connect(env))))
-    )
+    return DistributionRegistry(_open_transport(env))
 
 
 def open_builder(name: str, env: Mapping[str, str], *, hide: Callable[[str], str] = str) -> Builder:
@@ -78,14 +73,38 @@ def open_builder(name: str, env: Mapping[str, str], *, hide: Callable[[str], str
     The engine is looked for when there is something to build. `hide` takes secrets out of each line of output.
     Raises ConfigError for an unknown name.
     """
+    from kdeploy.build.engine import check_name
+    from kdeploy.build.layers.builder import LayersBuilder
+    from kdeploy.build.registry import DistributionRegistry
     from kdeploy.build.reuse import ReusingBuilder
-    from kdeploy.build.select import check_name, connect, select
 
     check_name(name)
-    registry = open_registry(env)
+    transport = _open_transport(env)
+    registry = DistributionRegistry(transport)
+
+    def layers(no_engine: str) -> Builder:
+        return LayersBuilder(transport=transport, env=env, hide=hide, no_engine=no_engine)
 
     @functools.cache
     def engine() -> Builder:
-        return select(name, connect=lambda: connect(env), find=registry.find, hide=hide, env=env)
+        if name == "layers":
+            return layers("")
+        from kdeploy.build.select import connect, select  # the docker SDK takes 0.14 s
+
+        return select(name, connect=lambda: connect(env), find=registry.find, layers=layers, hide=hide, env=env)
 
     return ReusingBuilder(builder=engine, registry=registry)
+
+
+def _open_transport(env: Mapping[str, str]) -> Transport:
+    """HTTP to registries. The engine is asked which of them are insecure only where that must be known."""
+    from kdeploy.build.credentials import load_logins
+    from kdeploy.build.insecure import insecure_registries
+    from kdeploy.build.transport import Transport
+
+    def insecure() -> tuple[str, ...]:
+        from kdeploy.build.select import connect, engine_info
+
+        return insecure_registries(engine_info(connect(env)))
+
+    return Transport(load_logins(env), insecure=insecure)

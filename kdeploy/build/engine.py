@@ -1,12 +1,17 @@
-"""What both build engines share: the name they push to, and the log of what they say."""
+"""What all builders share: their names, the name they push to, and the log of what they say."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from kdeploy.errors import ConfigError
 from kdeploy.ports import BuildRequest
 from kdeploy.reference import Reference
+from kdeploy.text import one_line
+
+CHOICES = ("auto", "buildx", "classic", "layers")
+"""The values of --builder."""
 
 Find = Callable[[str], str | None]
 """Asks the registry for the digest behind "repository:tag"; None where it is absent. Raises RefusedError."""
@@ -33,3 +38,9 @@ class Log:
 def pushed_name(request: BuildRequest) -> Reference:
     """The name to push to."""
     return Reference(repository=request.push_repository or request.repository, tag=request.tag)
+
+
+def check_name(name: str) -> None:
+    """Raises ConfigError for a name that is not one of CHOICES; "" is "auto"."""
+    if name not in ("", *CHOICES):
+        raise ConfigError(f'there is no builder "{one_line(name, 80)}"', hint=f"--builder takes {', '.join(CHOICES)}")

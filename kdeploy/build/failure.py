@@ -57,8 +57,8 @@ def build_failure(lines: Sequence[str], image: Reference, title: str) -> BuildEr
     return BuildError(f"{title} could not build the image: {one_line(cause)}", hint=hint, tail=last_lines(lines))
 
 
-def push_failure(lines: Sequence[str], image: Reference) -> BuildError:
-    """The error for a push that ended badly; the reason is PushDenied where the registry refused the login."""
+def push_failure(lines: Sequence[str], image: Reference, *, pusher: str = "the Docker engine") -> BuildError:
+    """The error for a push by `pusher` that ended badly; the reason is PushDenied where the login was refused."""
     cause = _cause(lines)
     if _DENIED.search(cause):
         return BuildError(
@@ -69,7 +69,7 @@ def push_failure(lines: Sequence[str], image: Reference) -> BuildError:
         )
     hint = "look at the registry's own log"
     if _UNREACHABLE.search(cause):
-        hint = f"check that {image.domain} is right and that the Docker engine reaches it"
+        hint = f"check that {image.domain} is right and that {pusher} reaches it"
     return BuildError(f"{image} could not be pushed: {one_line(cause)}", hint=hint, tail=last_lines(lines))
 
 

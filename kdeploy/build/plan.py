@@ -41,12 +41,13 @@ def plan_build(
         push_repository=options.push_repository and check_repository(options.push_repository),
         tag=tag_of(source) if tag is None else check_tag(tag),
         commit=source.commit,
-        labels=labels_of(source, hash_inputs(options, source, dockerfile)),
+        labels=labels_of(source, repository, hash_inputs(options, source, dockerfile)),
         reusable=tag is None and source.is_exact,
         target=options.target,
         args=dict(options.args),
         secrets=options.secrets,
         platforms=options.platforms,
+        created=source.created,
     )
 
 
@@ -55,13 +56,16 @@ def tag_of(source: Source) -> str:
     return f"{source.commit}-dirty-{source.dirty_hash}" if source.dirty else source.commit
 
 
-def labels_of(source: Source, inputs: str) -> dict[str, str]:
-    """The labels of https://specs.opencontainers.org/image-spec/annotations/ that are known, and the inputs' hash."""
+def labels_of(source: Source, repository: str, inputs: str) -> dict[str, str]:
+    """The labels of https://specs.opencontainers.org/image-spec/annotations/ that are known, and the inputs' hash.
+
+    None of them comes from where the checkout lies: an image is the same, whatever machine built it.
+    """
     labels = {
         "org.opencontainers.image.source": source.remote,
         REVISION_LABEL: source.commit,
         "org.opencontainers.image.created": source.created,
-        "org.opencontainers.image.title": source.title,
+        "org.opencontainers.image.title": source.title or repository.rpartition("/")[2],
         "org.opencontainers.image.version": source.version,
         INPUTS_LABEL: inputs,
     }

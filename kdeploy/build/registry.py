@@ -14,7 +14,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
-from kdeploy.build.transport import Answer, Transport
+from kdeploy.build.answers import Answer
+from kdeploy.build.transport import Transport
 from kdeploy.errors import KdeployError, RefusedError
 from kdeploy.model import Image, Obj, Reason
 from kdeploy.reference import Reference, parse
@@ -69,12 +70,20 @@ class DistributionRegistry:
     def labels(self, repository: str, digest: str) -> Mapping[str, str]:
         """The labels of the image's config; of a multi-platform image those of its first platform."""
         image = parse(repository)
-        top = self._manifest(image, digest)
+        top = self.manifest(image, digest)
         children = _platform_digests(top)
-        manifest = self._manifest(image, children[0]) if children else top
+        manifest = self.manifest(image, children[0]) if children else top
         config = _text(manifest, "config", "digest")
-        labels = _at(self._json(image, "blobs", config, _CONFIG_LIMIT), "config", "Labels") if config else None
+        labels = _at(self.config(image, config), "config", "Labels") if config else None
         return {str(name): str(value) for name, value in labels.items()} if isinstance(labels, dict) else {}
+
+    def manifest(self, image: Reference, digest: str) -> Obj | None:
+        """The manifest or index with this digest, checked against it; None where it is absent."""
+        return self._json(image, "manifests", digest, _MANIFEST_LIMIT)
+
+    def config(self, image: Reference, digest: str) -> Obj | None:
+        """An image's configuration, checked against its digest; None where it is absent."""
+        return self._json(image, "blobs", digest, _CONFIG_LIMIT)
 
     def same_config(self, repository: str, one: str, other: str, timeout: float) -> bool | None:
         """Whether two digests are one image: the same manifest, one within the other's index, or the same config.
@@ -103,15 +112,12 @@ class DistributionRegistry:
 
     def _identities(self, image: Reference, digest: str) -> frozenset[str]:
         """The digests of the platforms' manifests and of their configs; empty where the manifest is absent."""
-        top = self._manifest(image, digest)
+        top = self.manifest(image, digest)
         if top is None:
             return frozenset()
         children = _platform_digests(top)
-        manifests = [self._manifest(image, child) for child in children] if children else [top]
+        manifests = [self.manifest(image, child) for child in children] if children else [top]
         return frozenset([*children, *filter(None, (_text(each, "config", "digest") for each in manifests))])
-
-    def _manifest(self, image: Reference, digest: str) -> Obj | None:
-        return self._json(image, "manifests", digest, _MANIFEST_LIMIT)
 
     def _json(self, image: Reference, kind: str, digest: str, limit: int) -> dict[str, Any] | None:
         """A manifest or blob by its digest, checked against it; None where it is absent."""

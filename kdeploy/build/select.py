@@ -1,4 +1,4 @@
-"""Which engine builds: buildx where it works, else the docker SDK where an engine answers."""
+"""Which engine builds: buildx where it works, else the docker SDK where an engine answers, else none is needed."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from docker.errors import DockerException
 
 from kdeploy.build.buildx import BuildxBuilder
 from kdeploy.build.classic import ClassicBuilder
-from kdeploy.build.engine import Find, Hide
+from kdeploy.build.engine import Find, Hide, check_name
 from kdeploy.build.process import Run, run
-from kdeploy.errors import BuildError, ConfigError
+from kdeploy.errors import BuildError
 from kdeploy.ports import Builder
 from kdeploy.text import one_line
 
-CHOICES = ("auto", "buildx", "classic")
-"""The values of --builder."""
-
 _ENGINELESS_DRIVERS = frozenset({"remote", "kubernetes", "cloud"})
-_WAYS_OUT = "start Docker, or point DOCKER_HOST at one; or deploy a built image: --image REPOSITORY:TAG or @DIGEST"
+_WAYS_OUT = (
+    "start Docker, or point DOCKER_HOST at one; without RUN, --builder layers needs none; or deploy a built image:"
+    " --image REPOSITORY:TAG or @DIGEST"
+)
 
 Connect = Callable[[], docker.APIClient | None]
 """Gives a client of the Docker engine; None where none answers."""
@@ -48,24 +48,20 @@ def engine_info(client: docker.APIClient | None) -> Mapping[str, Any]:
     return info if isinstance(info, dict) else {}
 
 
-def check_name(name: str) -> None:
-    """Raises ConfigError for a name that is not one of CHOICES; "" is "auto"."""
-    if name not in ("", *CHOICES):
-        raise ConfigError(f'there is no builder "{one_line(name, 80)}"', hint=f"--builder takes {', '.join(CHOICES)}")
-
-
 def select(
     name: str,
     *,
     connect: Connect,
     find: Find,
+    layers: Callable[[str], Builder],
     hide: Hide = str,
     env: Mapping[str, str] | None = None,
     run: Run = run,
 ) -> Builder:
     """The engine that `name` asks for: "buildx", "classic", or "auto" (also ""), which takes the first that works.
 
-    Raises ConfigError for another name, BuildError where there is no such engine.
+    `layers` makes the builder that needs none, told why there is none; "auto" ends there. Raises ConfigError for
+    another name, BuildError where there is no such engine.
     """
     check_name(name)
     problem = ""
@@ -76,9 +72,10 @@ def select(
         if name == "buildx":
             raise BuildError(f"docker buildx cannot be used: {problem}", hint=_WAYS_OUT)
     client = connect()
+    if client is None and name == "classic":
+        raise BuildError("there is no Docker engine to build with", hint=_WAYS_OUT)
     if client is None:
-        why = f" ({problem})" if problem else ""
-        raise BuildError(f"there is no Docker engine to build with{why}", hint=_WAYS_OUT)
+        return layers(problem)
     return ClassicBuilder(client=client, find=find, hide=hide)
 
 

@@ -28,8 +28,8 @@ class Source:
     `commit`: what the image is named after, and `origin` who said so ("--commit", "HEAD", "GITHUB_SHA", ...).
     `head`: the checked-out commit, None outside of git. `dirty`: changed and untracked files that go into the build,
     and `dirty_hash` 8 hex digits of their content ("" for none). `folder`: the context below the top of the checkout.
-    `remote`: a web address without credentials, `created`: the commit's time (RFC 3339), `title`, `version`: its tag;
-    each "" where it is unknown. `notes`: what a person should know about how the commit was chosen.
+    `remote`: a web address without credentials, `title`: the last name in it, `created`: the commit's time (RFC 3339),
+    `version`: its tag; each "" where it is unknown. `notes`: what a person should know about how the commit was chosen.
     """
 
     commit: str
@@ -63,7 +63,7 @@ def inspect(
     top = git.top()
     if top is None:
         chosen, origin, notes = choose_commit(commit, None, env)
-        return Source(commit=chosen, origin=origin, notes=notes, title=Path(context).resolve().name)
+        return Source(commit=chosen, origin=origin, notes=notes)
     head = git.resolve("HEAD")
     wanted = None if commit is None else git.resolve(commit) or commit
     chosen, origin, notes = choose_commit(wanted, head, env)
@@ -78,7 +78,7 @@ def inspect(
         folder=git.text("rev-parse", "--show-prefix").rstrip("/"),
         remote=remote,
         created=git.text("show", "-s", "--format=%cI", f"{chosen}^{{commit}}"),
-        title=one_line((remote or top).rstrip("/").rpartition("/")[2]),
+        title=one_line(remote.rpartition("/")[2]),
         version=one_line(git.text("describe", "--tags", "--exact-match", chosen)),
         notes=notes,
     )

@@ -50,7 +50,9 @@ OPTIONS: Mapping[str, Any] = {
     "dockerfile": _text("dockerfile", "The Dockerfile [Dockerfile in the build context].", metavar="FILE"),
     "build_arg": _texts("build_arg", "A build argument.", "NAME=VALUE"),
     "platform": _texts("platform", "A platform to build for, e.g. linux/arm64.", "OS/ARCH"),
-    "builder": _text("builder", "The engine: buildx, classic or auto [auto: buildx where it works].", metavar="NAME"),
+    "builder": _text(
+        "builder", "buildx, classic, layers (needs no engine) or auto [auto: the first that works].", metavar="NAME"
+    ),
     "tag": _text("tag", "The image's tag [the commit].", metavar="TAG"),
     "timeout": _text("timeout", "From the patch to verified [10m].", metavar="DURATION"),
     "build_timeout": _text("build_timeout", "For building and pushing [30m].", metavar="DURATION"),

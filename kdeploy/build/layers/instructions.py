@@ -233,9 +233,14 @@ class Refused:
     line: Line
     instead: str = ""
 
+    @property
+    def error(self) -> UnsupportedError:
+        """Says so."""
+        return UnsupportedError(self.line.number, str(self.line), instead=self.instead)
+
     def apply(self, _: Draft) -> None:
         """Raises UnsupportedError."""
-        raise UnsupportedError(self.line.number, str(self.line), instead=self.instead)
+        raise self.error
 
 
 def _expanded(pairs: Pairs, draft: Draft, line: Line) -> list[tuple[str, str]]:

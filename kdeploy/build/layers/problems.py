@@ -17,8 +17,9 @@ class DockerfileError(BuildError):
 
 
 class UnsupportedError(DockerfileError):
-    """An instruction that is right, and that needs an engine."""
+    """An instruction that is right, and that needs an engine. `instead`: how to do without one, "" for no way."""
 
     def __init__(self, line: int, problem: str, *, instead: str = "") -> None:
         hint = f"{WAY_OUT}; or {instead}" if instead else WAY_OUT
         super().__init__(line, f"the layers builder cannot do {one_line(problem)}", hint=hint)
+        self.instead = instead

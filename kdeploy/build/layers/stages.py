@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kdeploy.build.layers.draft import Draft
-from kdeploy.build.layers.instructions import Arg, Instruction
+from kdeploy.build.layers.instructions import Arg, Instruction, Refused
 from kdeploy.build.layers.lines import Line, read_lines
 from kdeploy.build.layers.parse import flags_of, parse_instruction
 from kdeploy.build.layers.platforms import Platform
@@ -55,13 +55,18 @@ class Recipe:
     shared: Mapping[str, str]
     escape: str
 
+    @property
+    def line(self) -> Line:
+        """The FROM that names the base."""
+        return self.stages[0].line
+
     def draft(self, config: Mapping[str, Any], triggers: Sequence[str], given: Mapping[str, str]) -> Draft:
         """Applies the instructions to a base image's configuration; `triggers` are its ONBUILD instructions.
 
         Raises DockerfileError, and UnsupportedError for what takes an engine.
         """
         draft = Draft(config=dict(config), given=given, shared=self.shared, escape=self.escape)
-        for trigger in _triggered(triggers, self.stages[0].line):
+        for trigger in _triggered(triggers, self.line):
             trigger.apply(draft)
         for stage in self.stages:
             draft.has_cmd = False
@@ -109,9 +114,18 @@ def choose(
         if not base:
             raise DockerfileError(stage.line.number, f"{stage.line} names no image: a variable in it is empty")
         at = _before(dockerfile.stages, at, base)
+    _refuse_early(chain)
     first = chain[0]
     asked = _expand(first.platform, shared, first.line, dockerfile.escape)
     return Recipe(base=base, platform=asked or platform, stages=tuple(chain), shared=shared, escape=dockerfile.escape)
+
+
+def _refuse_early(stages: Sequence[Stage]) -> None:
+    """What takes an engine in any case is said before anything is asked of a registry."""
+    for stage in stages:
+        for instruction in stage.instructions:
+            if isinstance(instruction, Refused):
+                raise instruction.error
 
 
 def _stage(line: Line) -> Stage:

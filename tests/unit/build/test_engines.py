@@ -252,8 +252,22 @@ def machine(**codes: int) -> Callable[..., Finished]:
     return run
 
 
+@dataclass(frozen=True)
+class Engineless:
+    """Stands for the builder that needs no engine."""
+
+    no_engine: str
+
+    @property
+    def title(self) -> str:
+        return f"none needed: {self.no_engine}"
+
+    def build_and_push(self, request: BuildRequest, output: Callable[[str], None], timeout: float) -> Image:
+        raise AssertionError
+
+
 def choose(name: str, client: docker.APIClient | None = None, **codes: int) -> Builder:
-    return select(name, connect=lambda: client, find=absent, run=machine(**codes))
+    return select(name, connect=lambda: client, find=absent, layers=Engineless, run=machine(**codes))
 
 
 def test_buildx_is_taken_where_it_works_and_an_engine_answers() -> None:
@@ -270,16 +284,22 @@ def test_without_buildx_the_engine_builds_by_itself(client: docker.APIClient) ->
     assert choose("classic", client, buildx_version=0, version=0).title == "Docker's classic builder"
 
 
-@pytest.mark.parametrize("name", ["auto", "classic", "buildx"])
-def test_without_any_engine_the_ways_out_are_named(name: str) -> None:
+def test_without_any_engine_the_builder_that_needs_none_is_taken_and_told_why() -> None:
+    assert choose("auto").title == "none needed: docker has no buildx plugin"
+    assert choose("", buildx_version=0).title == "none needed: no Docker engine answers"
+
+
+@pytest.mark.parametrize("name", ["classic", "buildx"])
+def test_an_engine_that_is_asked_for_and_not_there_is_an_error_with_the_ways_out(name: str) -> None:
     with pytest.raises(BuildError) as caught:
         choose(name, buildx_version=0)
     assert caught.value.reason is Reason.BUILD_FAILED
     assert "DOCKER_HOST" in caught.value.hint
     assert "--image" in caught.value.hint
+    assert "--builder layers" in caught.value.hint
 
 
 def test_an_unknown_builder_is_a_usage_error_that_lists_the_known() -> None:
     with pytest.raises(ConfigError, match="podman") as caught:
         choose("podman")
-    assert "auto, buildx, classic" in caught.value.hint
+    assert "auto, buildx, classic, layers" in caught.value.hint

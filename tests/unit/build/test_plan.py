@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from kdeploy.build.plan import INPUTS_LABEL, hash_inputs, plan_build
+from kdeploy.build.plan import INPUTS_LABEL, REVISION_LABEL, hash_inputs, plan_build
 from kdeploy.build.source import Source
 from kdeploy.config.settings import BuildOptions
 from kdeploy.errors import BuildError, ConfigError
@@ -45,7 +45,14 @@ def test_the_labels_are_those_of_oci_and_the_hash_of_the_inputs() -> None:
 
 def test_what_is_unknown_gets_no_label() -> None:
     request = plan_build(OPTIONS, Source(commit=COMMIT, origin="GITHUB_SHA"), FROM, repository="web")
-    assert set(request.labels) == {"org.opencontainers.image.revision", INPUTS_LABEL}
+    assert set(request.labels) == {REVISION_LABEL, "org.opencontainers.image.title", INPUTS_LABEL}
+
+
+def test_the_title_is_the_repositorys_where_no_remote_names_one() -> None:
+    source = replace(CLEAN, remote="", title="")
+    request = plan_build(OPTIONS, source, FROM, repository="ghcr.io/acme/shop")
+    assert request.labels["org.opencontainers.image.title"] == "shop"
+    assert request.created == CLEAN.created
 
 
 def test_changed_files_are_refused_in_ci_before_anything_is_built() -> None:
