@@ -1,0 +1,424 @@
+"""The builder that needs no daemon, against a registry on loopback: what is pushed, and what is refused."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from kdeploy.build.layers.oci import LAYER_TYPE
+from kdeploy.build.layers.problems import UnsupportedError
+from kdeploy.errors import BuildError
+from kdeploy.model import Reason
+from tests.contract.build.layers_shop import INDEX_TYPE, TAG, Registry, Shop, TokenDoor, registry, sha256, slow
+
+DOCKERFILE = """
+FROM scratch
+ARG VERSION=none
+ENV VERSION=$VERSION
+WORKDIR /app
+COPY main.py .
+COPY src /src/
+USER 1000
+CMD ["/app/main.py"]
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    made = Shop(folder=tmp_path / "context", env={"HOME": str(tmp_path)})
+    made.write({"main.py": "", "src/a": "a", "src/b/c": "c"}, Dockerfile=DOCKERFILE)
+    return made
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Registry]:
+    with registry(tmp_path / "registry") as served:
+        yield served
+
+
+def files(content: bytes) -> dict[str, tuple[int, int, int]]:
+    """A layer's entries: mode, user, time."""
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        return {member.name: (member.mode, member.uid, int(member.mtime)) for member in archive}
+
+
+def base_layer(*members: tuple[str, bytes, Any]) -> tuple[bytes, bytes]:
+    """A gzipped layer and its plain text, of (name, type, mode or link target)."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, kind, more in members:
+            info = tarfile.TarInfo(name)
+            info.type = kind
+            if kind == tarfile.SYMTYPE:
+                info.linkname = more
+            else:
+                info.mode = more
+            archive.addfile(info)
+    return gzip.compress(buffer.getvalue(), mtime=0), buffer.getvalue()
+
+
+BASE = (
+    ("tmp", tarfile.DIRTYPE, 0o1777),
+    ("usr/bin", tarfile.DIRTYPE, 0o755),
+    ("bin", tarfile.SYMTYPE, "usr/bin"),
+)
+
+
+def test_an_image_is_pushed_and_is_what_the_dockerfile_says(shop: Shop, here: Registry) -> None:
+    image = shop.build(f"{here.name}/web", args={"VERSION": "7"})
+    manifest, config = here.manifest("web"), here.config("web")
+    assert image.digest == sha256(here.get(f"web/manifests/{TAG}"))
+    assert config["config"] == {
+        "Cmd": ["/app/main.py"],
+        "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "VERSION=7"],
+        "Labels": {"org.opencontainers.image.revision": "a" * 40},
+        "User": "1000",
+        "WorkingDir": "/app",
+    }
+    assert (config["created"], config["os"], config["architecture"]) == ("2026-01-02T02:04:05Z", "linux", "amd64")
+    assert [entry.get("empty_layer", False) for entry in config["history"]] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+        True,
+        True,
+    ]
+    layers = [here.get(f"web/blobs/{layer['digest']}") for layer in manifest["layers"]]
+    assert [sha256(layer) for layer in layers] == config["rootfs"]["diff_ids"]
+    assert [len(layer) for layer in layers] == [layer["size"] for layer in manifest["layers"]]
+    at = 1767319445
+    assert [files(layer) for layer in layers] == [
+        {"app": (0o755, 0, at)},
+        {"app": (0o755, 0, at), "app/main.py": (0o644, 0, at)},
+        {"src": (0o755, 0, at), "src/a": (0o644, 0, at), "src/b": (0o755, 0, at), "src/b/c": (0o644, 0, at)},
+    ]
+
+
+def test_its_lines_tell_each_step_and_each_blob(shop: Shop, here: Registry) -> None:
+    image = shop.build(f"{here.name}/web")
+    assert [line for line in shop.lines if line.startswith("[")] == [
+        "[1/4] FROM scratch (linux/amd64)",
+        "[2/4] WORKDIR /app",
+        "[3/4] COPY main.py .",
+        "[4/4] COPY src /src/",
+    ]
+    assert shop.lines[-1] == f"pushed {here.name}/web:{TAG} {image.digest}"
+    assert sum(line.startswith("pushed sha256:") for line in shop.lines) == 4
+
+
+def test_a_second_push_of_the_same_sends_nothing(shop: Shop, here: Registry) -> None:
+    first = shop.build(f"{here.name}/web")
+    assert here.changes()[-1] == f"PUT /v2/web/manifests/{TAG}"
+    assert shop.build(f"{here.name}/web") == first
+    assert here.changes() == []
+    assert shop.lines[-1] == f"exists {here.name}/web:{TAG} {first.digest}"
+
+
+def test_only_what_the_registry_lacks_is_pushed(shop: Shop, here: Registry) -> None:
+    shop.build(f"{here.name}/web")
+    here.changes()
+    shop.write({"src/a": "changed"})
+    shop.build(f"{here.name}/web")
+    assert here.changes() == ["POST /v2/web/blobs", "PUT /v2/web/blobs"] * 2 + [f"PUT /v2/web/manifests/{TAG}"]
+    assert [line.partition(" ")[0] for line in shop.lines[-5:]] == ["exists", "exists", "pushed", "pushed", "pushed"]
+
+
+def test_the_digest_does_not_depend_on_the_machine(shop: Shop, here: Registry, tmp_path: Path) -> None:
+    first = shop.build(f"{here.name}/web")
+    other = Shop(folder=tmp_path / "another" / "place", env={"TZ": "Asia/Tokyo"})
+    other.write({"src/b/c": "c", "src/a": "a", "main.py": ""}, Dockerfile=DOCKERFILE)
+    for path in other.folder.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    other.write({"later": "", "src/.git/x": ""})
+    assert other.build(f"{here.name}/other").digest == first.digest
+    (other.folder / "main.py").chmod(0o755)
+    assert other.build(f"{here.name}/other").digest != first.digest
+
+
+def test_source_date_epoch_goes_before_the_commits_time(shop: Shop, here: Registry) -> None:
+    first = shop.build(f"{here.name}/web")
+    asked = shop.build(f"{here.name}/web", args={"SOURCE_DATE_EPOCH": "1000"})
+    assert here.config("web")["created"] == "1970-01-01T00:16:40Z"
+    assert asked.digest != first.digest
+    environment = Shop(folder=shop.folder, env={"SOURCE_DATE_EPOCH": "1000"})
+    assert environment.build(f"{here.name}/web").digest == asked.digest
+
+
+def test_a_base_in_the_same_registry_is_mounted_and_never_sent(shop: Shop, here: Registry) -> None:
+    layer = base_layer(*BASE)
+    here.push_image("base/os", "1", [layer], {"Env": ["PATH=/bin"], "Cmd": ["sh"], "Labels": {"from": "base"}})
+    shop.write(Dockerfile=f"FROM {here.name}/base/os:1\nCOPY src/a /tmp/\nCOPY src/a /bin/tool\nENV A=1\n")
+    here.changes()
+    shop.build(f"{here.name}/web")
+    manifest, config = here.manifest("web"), here.config("web")
+    assert any(line.startswith(f"mounted {sha256(layer[0])}") for line in shop.lines)
+    assert here.changes()[:3] == ["POST /v2/web/blobs"] * 2 + ["PUT /v2/web/blobs"]
+    assert manifest["layers"][0] == {
+        "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
+        "digest": sha256(layer[0]),
+        "size": len(layer[0]),
+    }
+    assert config["rootfs"]["diff_ids"][0] == sha256(layer[1])
+    assert config["config"] == {
+        "Env": ["PATH=/bin", "A=1"],
+        "Cmd": ["sh"],
+        "Labels": {"from": "base", "org.opencontainers.image.revision": "a" * 40},
+    }
+    assert config["history"][0] == {"created_by": "base"}
+    tmp, tool = (files(here.get(f"web/blobs/{each['digest']}")) for each in manifest["layers"][1:])
+    assert tmp["tmp"][0] == 0o1777
+    assert list(tool) == ["usr", "usr/bin", "usr/bin/tool"]
+
+
+def test_a_base_layer_is_read_once_on_a_machine(shop: Shop, here: Registry) -> None:
+    layer = base_layer(*BASE)
+    here.push_image("base/os", "1", [layer])
+    shop.write(Dockerfile=f"FROM {here.name}/base/os:1\nCOPY src/a /x\n")
+    shop.build(f"{here.name}/one")
+    assert f"GET /v2/base/os/blobs/{sha256(layer[0])}" in here.asked
+    here.asked.clear()
+    shop.build(f"{here.name}/two")
+    assert f"GET /v2/base/os/blobs/{sha256(layer[0])}" not in here.asked
+
+
+def test_a_base_layer_goes_from_one_registry_to_another(shop: Shop, here: Registry, tmp_path: Path) -> None:
+    layer = base_layer(*BASE)
+    with registry(tmp_path / "elsewhere") as elsewhere:
+        elsewhere.push_image("base/os", "1", [layer])
+        shop.write(Dockerfile=f"FROM {elsewhere.name}/base/os:1\nCOPY src/a /x\n")
+        shop.build(f"{here.name}/web")
+    assert here.get(f"web/blobs/{sha256(layer[0])}") == layer[0]
+    assert any(line.startswith(f"pushed {sha256(layer[0])}") for line in shop.lines)
+
+
+def test_of_an_index_the_platforms_own_image_is_taken(shop: Shop, here: Registry) -> None:
+    layers = {name: base_layer((name, tarfile.DIRTYPE, 0o755)) for name in ("amd64", "arm64")}
+    entries = [
+        {
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "digest": here.push_image("os", f"only-{name}", [layer], architecture=name),
+            "size": 1,
+            "platform": {"os": "linux", "architecture": name},
+        }
+        for name, layer in layers.items()
+    ]
+    attestation = {**entries[0], "platform": {"os": "unknown", "architecture": "unknown"}}
+    index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [attestation, *entries]}
+    digest = here.push_manifest("os", "1", index, INDEX_TYPE)
+    shop.write(Dockerfile=f"FROM {here.name}/os@{digest}\nCOPY src/a /x\n")
+    for platforms, name in (((), "amd64"), (("linux/arm64/v8",), "arm64")):
+        shop.build(f"{here.name}/web", platforms=platforms)
+        assert here.manifest("web")["layers"][0]["digest"] == sha256(layers[name][0])
+        assert here.config("web")["architecture"] == name
+    with pytest.raises(BuildError, match=r"line 1: .* no image for linux/s390x; there are: linux/amd64, linux/arm64"):
+        shop.build(f"{here.name}/web", platforms=("linux/s390x",))
+    shop.write(Dockerfile=f"FROM {here.name}/os:only-arm64\nCOPY src/a /x\n")
+    with pytest.raises(BuildError, match="is for linux/arm64, and linux/amd64 is asked for"):
+        shop.build(f"{here.name}/web", platforms=("linux/amd64",))
+    shop.build(f"{here.name}/web")
+    assert "note: " in shop.lines[0]
+    assert here.config("web")["architecture"] == "arm64"
+
+
+def test_what_takes_an_engine_is_refused_before_anything_is_asked(shop: Shop, here: Registry) -> None:
+    shop.write(Dockerfile=f"FROM {here.name}/absent\nCOPY src /src\nRUN make\n")
+    with pytest.raises(UnsupportedError, match="line 3: the layers builder cannot do RUN make"):
+        shop.build(f"{here.name}/web")
+    assert here.asked == []
+    engineless = Shop(folder=shop.folder, no_engine="docker has no buildx plugin")
+    assert engineless.builder().title == "the layers builder (no engine here)"
+    with pytest.raises(BuildError) as caught:
+        engineless.build(f"{here.name}/web")
+    assert "there is no Docker engine to build with (docker has no buildx plugin)" in caught.value.message
+    assert "line 3: the layers builder cannot do RUN make" in caught.value.message
+    assert "start Docker" in caught.value.hint
+    assert "COPY what it makes" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [({"secrets": ("id=a,src=b",)}, "build secrets"), ({"platforms": ("linux/amd64", "linux/arm64")}, "one platform")],
+)
+def test_what_it_does_not_know_is_refused_plainly(shop: Shop, here: Registry, more: dict[str, Any], what: str) -> None:
+    with pytest.raises(BuildError, match=what) as caught:
+        shop.build(f"{here.name}/web", **more)
+    assert "--builder buildx" in caught.value.hint
+    assert here.asked == []
+
+
+@pytest.mark.parametrize(
+    ("base", "problem"),
+    [("{}/absent:1", "there is no image"), ("Not A Name", "FROM"), ("127.0.0.1:1/x", "does not answer")],
+)
+def test_a_base_that_is_not_to_be_had_is_told_by_its_line(shop: Shop, here: Registry, base: str, problem: str) -> None:
+    shop.write(Dockerfile=f"# comment\nFROM {base.format(here.name)}\nCOPY src /src\n")
+    with pytest.raises(BuildError, match="Dockerfile line 2: ") as caught:
+        shop.build(f"{here.name}/web")
+    assert problem in caught.value.message
+    assert here.changes() == []
+
+
+def spoil(path: str, content: bytes) -> Any:
+    """A registry that sends something else for a blob."""
+
+    async def front(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return web.Response(body=content) if request.path.endswith(path) else await handler(request)
+
+    return front
+
+
+@pytest.mark.parametrize("wrong", ["changed", "longer", "shorter"])
+def test_a_base_layer_of_another_digest_is_refused(shop: Shop, here: Registry, tmp_path: Path, wrong: str) -> None:
+    stored, plain = base_layer(*BASE)
+    content = {"changed": stored[:-1] + b"\1", "longer": stored + b"\0", "shorter": stored[:-9]}[wrong]
+    with registry(tmp_path / "elsewhere", spoil(sha256(stored), content)) as elsewhere:
+        elsewhere.push_image("os", "1", [(stored, plain)])
+        shop.write(Dockerfile=f"FROM {elsewhere.name}/os:1\nCOPY src/a /x\n")
+        with pytest.raises(BuildError, match=r"broken answer|cannot be read") as caught:
+            shop.build(f"{here.name}/web")
+        assert "Dockerfile line 1" in caught.value.message
+        assert here.changes() == []
+        # and where the layer is not read but only passed on, the registry never gets it
+        shop.write(Dockerfile=f"FROM {elsewhere.name}/os:1\nENV A=1\n")
+        with pytest.raises(BuildError, match=r"broken answer|does not answer"):
+            shop.build(f"{here.name}/web")
+    assert not any("manifests" in line for line in here.changes())
+
+
+def test_a_manifest_or_a_configuration_of_another_digest_is_refused(shop: Shop, tmp_path: Path) -> None:
+    wrong = json.dumps({"schemaVersion": 2, "config": {}, "layers": []}).encode()
+    for path in ("/manifests/", "/blobs/"):
+        with registry(tmp_path / path.strip("/")) as good:
+            digest = good.push_image("os", "1", [])
+            config = good.manifest("os", "1")["config"]["digest"]
+        with registry(
+            tmp_path / path.strip("/"), spoil(path + (digest if "manifests" in path else config), wrong)
+        ) as bad:
+            shop.write(Dockerfile=f"FROM {bad.name}/os@{digest}\n")
+            with pytest.raises(BuildError, match="has another digest"):
+                shop.build(f"{bad.name}/web")
+
+
+def test_a_push_without_a_login_is_denied(shop: Shop, tmp_path: Path) -> None:
+    with registry(tmp_path / "private", TokenDoor()) as private:
+        for auths in ({}, {private.name: "wrong"}):
+            denied = Shop(folder=shop.folder, auths=auths)
+            with pytest.raises(BuildError) as caught:
+                denied.build(f"{private.name}/web")
+            assert caught.value.reason is Reason.PUSH_DENIED
+            assert f"docker login {private.name}" in caught.value.hint
+            assert "authentication required" in caught.value.message
+            assert denied.lines[-1].startswith("ERROR: ")
+
+
+def test_a_token_is_asked_for_with_the_scopes_of_a_mount(shop: Shop, tmp_path: Path) -> None:
+    door = TokenDoor()
+    layer = base_layer(*BASE)
+    with registry(tmp_path / "private") as open_door:
+        open_door.push_image("base/os", "1", [layer])
+    with registry(tmp_path / "private", door) as private:
+        shop.write(Dockerfile=f"FROM {private.name}/base/os:1\nCOPY src/a /x\n")
+        Shop(folder=shop.folder, auths={private.name: door.password}).build(f"{private.name}/web")
+    assert ["repository:base/os:pull", "repository:web:pull,push"] in door.scopes
+    assert not any(line.startswith("PUT") and sha256(layer[0]) in line for line in private.asked)
+
+
+def test_a_token_that_ends_meanwhile_is_asked_for_anew(shop: Shop, tmp_path: Path) -> None:
+    door = TokenDoor(uses=1)
+    with registry(tmp_path / "private", door) as private:
+        image = Shop(folder=shop.folder, auths={private.name: door.password}).build(f"{private.name}/web")
+    with registry(tmp_path / "private") as open_door:
+        assert sha256(open_door.get(f"web/manifests/{TAG}")) == image.digest
+
+
+def test_a_mount_that_is_refused_is_no_failure(shop: Shop, tmp_path: Path) -> None:
+    async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if "mount" in request.query:
+            return web.json_response({"errors": [{"code": "DENIED"}]}, status=403)
+        return await handler(request)
+
+    layer = base_layer(*BASE)
+    with registry(tmp_path / "registry", refuse) as served:
+        served.push_image("base/os", "1", [layer])
+        shop.write(Dockerfile=f"FROM {served.name}/base/os:1\nCOPY src/a /x\n")
+        shop.build(f"{served.name}/web")
+        assert served.get(f"web/blobs/{sha256(layer[0])}") == layer[0]
+
+
+def test_an_upload_is_sent_again_where_the_registry_stumbles(shop: Shop, tmp_path: Path) -> None:
+    stumbles = iter((503, 500, 429))
+
+    async def stumble(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method == "PUT" and (status := next(stumbles, 0)):
+            await request.read()
+            return web.Response(status=status)
+        return await handler(request)
+
+    with registry(tmp_path / "registry", stumble) as served:
+        image = shop.build(f"{served.name}/web")
+        assert sha256(served.get(f"web/manifests/{TAG}")) == image.digest
+
+
+def test_what_the_registry_says_is_shown(shop: Shop, tmp_path: Path) -> None:
+    async def full(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method == "POST":
+            errors = {"errors": [{"code": "TOOBIG", "message": "quota\x1b[31m exceeded"}]}
+            return web.json_response(errors, status=413)
+        return await handler(request)
+
+    with registry(tmp_path / "registry", full) as served, pytest.raises(BuildError) as caught:
+        shop.build(f"{served.name}/web")
+    assert "HTTP 413 toobig: quota exceeded" in caught.value.message
+    assert caught.value.reason is Reason.BUILD_FAILED
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT"])
+def test_a_build_ends_at_its_timeout_whatever_the_registry_does(shop: Shop, tmp_path: Path, method: str) -> None:
+    with registry(tmp_path / "registry", slow(method, 20)) as served:
+        start = time.monotonic()
+        with pytest.raises(BuildError, match="the layers builder did not finish within 1 s"):
+            shop.build(f"{served.name}/web", timeout=1)
+        assert time.monotonic() - start < 3
+
+
+def test_nothing_is_left_in_the_temporary_folder(
+    shop: Shop, here: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    shop.build(f"{here.name}/web")
+    shop.write(Dockerfile="FROM scratch\nCOPY src /src\nCOPY absent /\n")
+    with pytest.raises(BuildError, match="absent is not in the build context"):
+        shop.build(f"{here.name}/web")
+    assert list(folder.iterdir()) == []
+    assert not [thread for thread in threading.enumerate() if thread.name == "build"]
+
+
+def test_a_large_base_layer_is_never_in_memory(shop: Shop, here: Registry, tmp_path: Path) -> None:
+    size = 32 << 20
+    with registry(tmp_path / "elsewhere") as elsewhere:
+        elsewhere.push_image("os", "1", [(bytes(size), bytes(size))], kind=LAYER_TYPE)
+        shop.write(Dockerfile=f"FROM {elsewhere.name}/os:1\nCOPY src/a /x\n")
+        tracemalloc.start()
+        try:
+            shop.build(f"{here.name}/web")
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert here.manifest("web")["layers"][0]["size"] == size
+    assert peak < 8 << 20
