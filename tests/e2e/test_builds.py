@@ -28,12 +28,12 @@ def test_a_signal_before_the_patch_leaves_the_workload_untouched(scene: Scene) -
     scene.look().is_untouched_since(before)
 
 
-def test_no_docker_at_all_is_told_with_the_ways_out(scene: Scene) -> None:
+def test_a_dockerfile_that_needs_docker_where_there_is_none_is_told_with_the_ways_out(scene: Scene) -> None:
     before = scene.create()
     nowhere = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
-    ran = scene.deploy(good("one"), env=nowhere).ended(3, "build-failed", "BuildFailed")
+    ran = scene.deploy(unbuildable("one"), env=nowhere).ended(3, "build-failed", "BuildFailed")
 
-    ran.says("no Docker engine", "DOCKER_HOST", "--image")
+    ran.says("no Docker engine", "line 2: the layers builder cannot do RUN", "DOCKER_HOST", "--image")
     scene.look().is_untouched_since(before)
 
 

@@ -22,8 +22,8 @@ from kdeploy.model import Image, Reason
 from kdeploy.ports import BuildRequest
 from tests.cluster.cluster import Cluster
 from tests.cluster.commands import run
-from tests.e2e.app import good
 from tests.e2e.scene import Scene
+from tests.scenarios.versions import good
 
 pytestmark = pytest.mark.e2e
 

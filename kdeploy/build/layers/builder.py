@@ -83,7 +83,8 @@ class LayersBuilder:
         """Where no engine is there either, the error says both."""
         if not self.no_engine:
             return error
+        instead = f"{error.instead}; " if error.instead else ""
         return BuildError(
             f"there is no Docker engine to build with ({self.no_engine}), and without one: {error.message}",
-            hint=f"start Docker, or point DOCKER_HOST at one; or {error.instead or 'deploy a built image: --image'}",
+            hint=f"start Docker, or point DOCKER_HOST at one; {instead}or deploy a built image: --image REPOSITORY:TAG",
         )
