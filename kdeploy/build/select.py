@@ -12,7 +12,7 @@ from docker.errors import DockerException
 from kdeploy.build.buildx import BuildxBuilder
 from kdeploy.build.classic import ClassicBuilder
 from kdeploy.build.engine import Find, Hide, check_name
-from kdeploy.build.process import Run, run
+from kdeploy.build.process import NOT_FOUND, Run, run
 from kdeploy.errors import BuildError
 from kdeploy.ports import Builder
 from kdeploy.text import one_line
@@ -82,8 +82,9 @@ def select(
 def buildx_problem(env: Mapping[str, str] | None, run: Run) -> str:
     """Why buildx cannot be used; "" where it can. Some of its drivers need no Docker engine on this side."""
     try:
-        if run(["docker", "buildx", "version"], env=env, timeout=20).code:
-            return "docker has no buildx plugin"
+        buildx = run(["docker", "buildx", "version"], env=env, timeout=20)
+        if buildx.code:
+            return "there is no docker command" if buildx.code == NOT_FOUND else "docker has no buildx plugin"
         if run(["docker", "version", "--format", "{{.Server.Version}}"], env=env, timeout=20).code == 0:
             return ""
         builder = run(["docker", "buildx", "inspect"], env=env, timeout=20)

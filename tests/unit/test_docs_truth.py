@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from kdeploy.build.engine import CHOICES
+from kdeploy.build.layers.parse import INSTRUCTIONS
 from kdeploy.model import Outcome
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +42,12 @@ def test_the_architecture_names_every_runtime_dependency() -> None:
     )
     assert len(listed) >= 8
     assert [name for name in listed if f"| `{name}` |" not in ARCHITECTURE] == []
+
+
+def test_the_page_of_the_builders_names_every_one_and_every_instruction() -> None:
+    page = (ROOT / "docs/builders.md").read_text()
+    assert [name for name in CHOICES if f"`{name}`" not in page] == []
+    assert [name for name in INSTRUCTIONS if not re.search(rf"\b{name}\b", page)] == []
 
 
 def test_the_pages_link_only_to_files_that_are_there() -> None:

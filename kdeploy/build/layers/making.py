@@ -92,7 +92,7 @@ class Workshop:
             return scratch(platform)
         base = puller.base(platform)
         if base.platform != platform:
-            if is_asked or isinstance(asked, str):
+            if is_asked or isinstance(asked, str) or base.platform.os != platform.os:
                 raise DockerfileError(
                     recipe.line.number,
                     f"the image {puller.image} is for {base.platform}, and {platform} is asked for",

@@ -45,7 +45,7 @@ def parse_instruction(line: Line, escape: str) -> Instruction:
         raise DockerfileError(
             line.number,
             f'there is no instruction "{line.keyword}"',
-            hint=did_you_mean(line.keyword, [name.lower() for name in _PARSERS]),
+            hint=did_you_mean(line.keyword, [name.lower() for name in INSTRUCTIONS]),
         )
     if not line.rest:
         raise DockerfileError(line.number, f"{line.keyword} needs something after it")
@@ -200,4 +200,7 @@ _PARSERS: Mapping[str, Callable[[Line, str], Instruction]] = {
     "RUN": lambda line, _: Refused(line=line, instead="let the pipeline run it before, and COPY what it makes"),
     "ONBUILD": lambda line, _: Refused(line=line, instead="write the instruction where it is to happen"),
 }
+INSTRUCTIONS = tuple(_PARSERS)
+"""Every instruction that a Dockerfile may have."""
+
 _WITH_FLAGS = frozenset({"FROM", "COPY", "ADD", "HEALTHCHECK", "RUN"})

@@ -22,6 +22,7 @@ from kdeploy.build.transport import Request, Transport
 from kdeploy.errors import RefusedError
 from kdeploy.model import Obj, Reason
 from kdeploy.reference import Reference
+from kdeploy.text import one_line
 
 _CHUNK = 1 << 16
 _PATIENCE = 60.0
@@ -59,7 +60,9 @@ class BlobStream:
         try:
             piece: bytes = self._raw.read(size, decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise TransientError(f"the connection broke: {error}") from error
+            raise TransientError(
+                f"the connection to {self._image.domain} broke: {one_line(str(error), 160)}"
+            ) from error
         self._digest.update(piece)
         self._done += len(piece)
         wanted = self._descriptor.size
@@ -108,7 +111,7 @@ class Puller:
             records = cache.get(layer.digest)
             if records is None:
                 say(layer)
-                records = self.transport.retrying(partial(self._scan, layer), patience=_PATIENCE)
+                records = self._read(layer)
                 cache.put(layer.digest, records)
             try:
                 put_on(tree, records)
@@ -124,12 +127,18 @@ class Puller:
         )
         with self.transport.exchange(request) as response:
             if response.status_code in RETRIED:
-                raise TransientError(f"HTTP {response.status_code}", retry_after(response))
+                raise TransientError(f"{self.image.domain}: HTTP {response.status_code}", retry_after(response))
             if response.status_code in (401, 403):
                 raise unauthorized(self.image)
             if response.status_code != 200:
                 raise self._refused(f"it answered HTTP {response.status_code} for the layer {layer.digest}")
             yield BlobStream(response, self.image, layer, self.check)
+
+    def _read(self, layer: Descriptor) -> list[Record]:
+        try:
+            return self.transport.retrying(partial(self._scan, layer), patience=_PATIENCE)
+        except TransientError as error:
+            raise self._refused(f"its layer {layer.digest} could not be read: {error}") from error
 
     def _scan(self, layer: Descriptor) -> list[Record]:
         with self.open(layer) as stream:

@@ -272,6 +272,37 @@ def test_a_base_that_is_not_to_be_had_is_told_by_its_line(shop: Shop, here: Regi
     assert here.changes() == []
 
 
+@pytest.mark.parametrize("dockerfile", ["COPY src/a /x", "ENV A=1"])
+def test_a_base_layer_that_never_comes_whole_is_an_error(
+    shop: Shop, here: Registry, tmp_path: Path, dockerfile: str
+) -> None:
+    stored, plain = base_layer(*BASE)
+
+    async def break_off(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not request.path.endswith(sha256(stored)) or request.method != "GET":
+            return await handler(request)
+        answer = web.StreamResponse(headers={"Content-Length": str(len(stored))})
+        await answer.prepare(request)
+        await answer.write(stored[:50])
+        assert request.transport
+        request.transport.abort()
+        return answer
+
+    with registry(tmp_path / "elsewhere", break_off) as elsewhere:
+        elsewhere.push_image("os", "1", [(stored, plain)])
+        shop.write(Dockerfile=f"FROM {elsewhere.name}/os:1\n{dockerfile}\n")
+        with pytest.raises(BuildError, match=f"the connection to {elsewhere.name} broke"):
+            shop.build(f"{here.name}/web")
+    assert not any("manifests" in line for line in here.changes())
+
+
+def test_a_base_for_another_system_is_refused(shop: Shop, here: Registry) -> None:
+    here.push_image("win", "1", [], os="windows")
+    shop.write(Dockerfile=f"FROM {here.name}/win:1\nENV A=1\n")
+    with pytest.raises(BuildError, match="is for windows/amd64, and linux/amd64 is asked for"):
+        shop.build(f"{here.name}/web")
+
+
 def spoil(path: str, content: bytes) -> Any:
     """A registry that sends something else for a blob."""
 

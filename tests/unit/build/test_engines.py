@@ -285,7 +285,8 @@ def test_without_buildx_the_engine_builds_by_itself(client: docker.APIClient) ->
 
 
 def test_without_any_engine_the_builder_that_needs_none_is_taken_and_told_why() -> None:
-    assert choose("auto").title == "none needed: docker has no buildx plugin"
+    assert choose("auto").title == "none needed: there is no docker command"
+    assert choose("auto", buildx_version=1).title == "none needed: docker has no buildx plugin"
     assert choose("", buildx_version=0).title == "none needed: no Docker engine answers"
 
 
