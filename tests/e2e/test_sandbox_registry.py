@@ -146,13 +146,14 @@ def test_with_a_password_it_is_for_those_who_ran_docker_login(cluster: Cluster, 
         run("docker", "pull", "--quiet", image, environment=environment)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", [*ENGINES, "layers"])
 def test_kdeploys_builders_push_to_it_and_find_it_again(
     cluster: Cluster, registry: SandboxRegistry, repository: str, context: Path, engine: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     folder = cluster.docker_config if engine == "buildx" else cluster.docker_config_classic
-    for name, value in {**cluster.environment, "DOCKER_CONFIG": str(folder)}.items():
+    cache = {"XDG_CACHE_HOME": str(context / "cache")}
+    for name, value in {**cluster.environment, **cache, "DOCKER_CONFIG": str(folder)}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("CI", raising=False)
     checkout = Checkout.make(context / "app", cluster.base_image)
@@ -169,6 +170,10 @@ def test_kdeploys_builders_push_to_it_and_find_it_again(
     assert open_registry(env).find(f"{repository}:{image.tag}") == image.digest
     again = open_builder(engine, env).build_and_push(request, lines.append, 60)
     assert (again.digest, again.reused) == (image.digest, True)
+    if engine == "layers":  # the rig's own registry, Docker's 2.8, gets the very same
+        theirs = f"{cluster.registry}/{repository.partition('/')[2]}"
+        elsewhere = request_build(options, inspect_source(options, None, env), env, repository=theirs)
+        assert open_builder(engine, env).build_and_push(elsewhere, lines.append, 60).digest == image.digest
     forget(cluster, repository)
     assert runs(cluster, image.reference) == WORDS
 

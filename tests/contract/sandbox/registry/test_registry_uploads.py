@@ -163,6 +163,22 @@ def test_a_blob_past_the_limit_is_refused_with_413(small: Served, is_stream: boo
     assert push.finish(location, digest_of(b"x" * 100), b"x" * 40).status == 201
 
 
+def test_a_blob_that_says_it_is_past_the_limit_is_refused_before_it_is_sent(small: Served) -> None:
+    assert answer_to_head(small, "PATCH", small.push.start()).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_manifest_that_says_it_is_past_the_limit_is_refused_before_it_is_sent(small: Served) -> None:
+    assert answer_to_head(small, "PUT", small.push.path("manifests/v1")).startswith(b"HTTP/1.1 413 ")
+
+
+def answer_to_head(registry: Served, method: str, location: str) -> bytes:
+    """What is answered to a request whose 10,000 bytes are told and never come."""
+    head = f"{method} {location} HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n"
+    with closing(socket.create_connection(("127.0.0.1", registry.ask.port), timeout=20)) as connection:
+        connection.sendall(head.encode())
+        return connection.recv(100)
+
+
 def test_a_compressed_transfer_is_refused_as_it_would_hide_the_size(registry: Served) -> None:
     reply = registry.ask("PATCH", registry.push.start(), b"\x1f\x8b", {"Content-Encoding": "gzip"})
     assert reply.brief == (415, "UNSUPPORTED")

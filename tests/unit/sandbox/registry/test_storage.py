@@ -172,3 +172,9 @@ def test_the_folder_is_its_users_alone_whatever_the_umask(tmp_path: Path) -> Non
     assert (tmp_path / "deep" / "registry").stat().st_mode & 0o777 == 0o700
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
+def test_a_tag_that_is_called_like_a_folder_is_a_tag(storage: Storage) -> None:
+    put_image(storage, "_manifests")
+    assert storage.tags(REPOSITORY) == ["_manifests"]
+    assert storage.repositories() == [REPOSITORY]
