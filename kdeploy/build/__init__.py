@@ -74,7 +74,6 @@ def open_builder(name: str, env: Mapping[str, str], *, hide: Callable[[str], str
     Raises ConfigError for an unknown name.
     """
     from kdeploy.build.engine import check_name
-    from kdeploy.build.layers.builder import LayersBuilder
     from kdeploy.build.registry import DistributionRegistry
     from kdeploy.build.reuse import ReusingBuilder
 
@@ -83,6 +82,8 @@ def open_builder(name: str, env: Mapping[str, str], *, hide: Callable[[str], str
     registry = DistributionRegistry(transport)
 
     def layers(no_engine: str) -> Builder:
+        from kdeploy.build.layers.builder import LayersBuilder
+
         return LayersBuilder(transport=transport, env=env, hide=hide, no_engine=no_engine)
 
     @functools.cache

@@ -85,3 +85,16 @@ def test_a_reader_that_went_away_leaves_the_exit_code_and_no_noise() -> None:
     assert done.returncode == 2
     assert "one target a run" in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+OPENED = """
+import sys
+from kdeploy.build import open_builder
+print(open_builder("layers", {"HOME": "/none"}).title)
+print(*{name.partition(".")[0] for name in sys.modules} & {"docker", "kubernetes"})
+"""
+
+
+def test_a_builder_without_an_engine_imports_no_engines_sdk() -> None:
+    done = run("-c", OPENED)
+    assert (done.returncode, done.stdout.split()) == (0, ["the", "layers", "builder"]), done.stderr

@@ -108,7 +108,8 @@ class Context:
             if stat.S_ISDIR(state.st_mode):
                 return Item(path=path, name=name, kind=Kind.FOLDER, mode=0o755)
             if stat.S_ISLNK(state.st_mode):
-                return Item(path=path, name=name, kind=Kind.LINK, mode=0o777, target=str(place.readlink()))
+                target = os.readlink(place)  # noqa: PTH115  (a Path would tidy it up)
+                return Item(path=path, name=name, kind=Kind.LINK, mode=0o777, target=target)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:

@@ -96,10 +96,10 @@ def test_a_link_that_is_named_is_followed_and_keeps_its_name(tmp_path: Path) -> 
 
 
 def test_a_link_within_a_folder_stays_a_link(tmp_path: Path) -> None:
-    found = context(tmp_path, {"src/out": "-> /etc/passwd", "src/loop": "-> .", "src/dead": "-> nothing"})
+    found = context(tmp_path, {"src/out": "-> /etc/passwd", "src/loop": "-> .", "src/dead": "-> ./nothing//x/"})
     (folder,) = found.find("src")
     assert [(item.name, item.kind, item.target) for item in found.children(folder)] == [
-        ("dead", Kind.LINK, "nothing"),
+        ("dead", Kind.LINK, "./nothing//x/"),
         ("loop", Kind.LINK, "."),
         ("out", Kind.LINK, "/etc/passwd"),
     ]
