@@ -106,7 +106,7 @@ class Kube:
         until(lambda: (live := self.look(plural, name)) is not None and live.rolled_out, f"complete rollout of {name}")
 
 
-def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def until(true: Callable[[], bool], what: str, seconds: float = 180) -> None:
     """Waits for something to be so; fails, naming `what`, where it does not come."""
     give_up = time.monotonic() + seconds
     while not true():

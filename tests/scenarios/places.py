@@ -3,9 +3,12 @@
 All that differs is here: what the app's image is built from, by which builder, and the environment that says so.
 """
 
+import contextlib
+import json
 import os
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +16,7 @@ from typing import Protocol
 from tests.cluster.cluster import Cluster, External
 
 AnyCluster = Cluster | External
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Place(Protocol):
@@ -69,16 +73,27 @@ class RealCluster:
 class Sandbox:
     """`kdeploy sandbox`: images are made FROM scratch, by the builder that needs no daemon."""
 
-    state: Path
+    kubeconfig: Path
     registry: str
-    process: subprocess.Popen[bytes]
-    title: str = "sandbox"
+    title: str = "the sandbox"
     base: str = "scratch"
 
     @property
-    def kubeconfig(self) -> Path:
-        return self.state / "kubeconfig"
-
-    @property
     def environment(self) -> Mapping[str, str]:
+        """Without any Docker, whatever there is on the machine."""
         return {"KUBECONFIG": str(self.kubeconfig), "KDEPLOY_BUILDER": "layers", "DOCKER_HOST": "unix:///nowhere"}
+
+
+@contextlib.contextmanager
+def open_sandbox(folder: Path) -> Iterator[Sandbox]:
+    """A sandbox of one's own in a new folder; it ends with this process, whatever ends that."""
+    command = [sys.executable, "-m", "kdeploy.sandbox", "serve", "--bound", "--state", str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            ready = json.loads(process.stdout.readline())["ready"]
+            yield Sandbox(kubeconfig=folder / "kubeconfig", registry=ready["registry"])
+        finally:
+            process.stdin.close()
+            process.wait(30)

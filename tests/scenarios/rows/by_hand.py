@@ -53,17 +53,8 @@ NOBODYS: Fields = {"commit": None, "digest": None, "verified": False, "live": Fa
 
 ROWS = (
     Scenario(
-        name="rollback",
-        says="A rollback restores the newest verified version.",
-        steps=(
-            *THREE_VERSIONS,
-            restore("rollback", "two"),
-            status(0, "complete", "Complete"),
-        ),
-    ),
-    Scenario(
-        name="rollback --to, and history",
-        says="A rollback goes to the version that is named, if it was verified; the history says which were.",
+        name="history and rollback",
+        says="The history says which versions were verified; a rollback goes to the newest of them or to one by name.",
         steps=(
             *THREE_VERSIONS,
             Run(
@@ -84,6 +75,8 @@ ROWS = (
             refused_rollback("$three.commit", "NoRollbackTarget", "never verified"),
             refused_rollback("$three.digest", "NoRollbackTarget", "never verified"),
             refused_rollback("99", "NotFound", "no revision 99"),
+            restore("rollback", "two"),
+            status(0, "complete", "Complete"),
             restore("rollback --to $one.revision", "one"),
             restore("rollback --to $two.commit", "two"),
             restore("rollback --to $one.digest", "one"),

@@ -60,7 +60,6 @@ def crash(budget: int, restarts: int, waits: int) -> Scenario:
 ROWS = (
     crash(0, 0, 0),
     crash(1, 1, 3),
-    crash(2, 2, 20),
     crash(3, 3, 50),
     Scenario(
         name="image missing",
