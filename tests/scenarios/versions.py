@@ -68,13 +68,13 @@ def crashing_later(name: str, seconds: int) -> Version:
     return Version(
         name=name,
         start=f"#!/bin/sh\n{_SERVE} &\nsleep {seconds}\necho 'out of luck'\nexit 3\n",
-        behaviour=f"exit-after={seconds}s exit=3 log='out of luck'",
+        behaviour=f"exit=3 exit-after={seconds}s log='out of luck'",
     )
 
 
 def never_ready(name: str) -> Version:
     """Runs, and listens to nothing."""
-    return Version(name=name, start="#!/bin/sh\nexec sleep 3600\n", behaviour="never-ready")
+    return Version(name=name, start="#!/bin/sh\nexec sleep 3600\n", behaviour="http=refused")
 
 
 def unhealthy(name: str) -> Version:
@@ -91,7 +91,11 @@ def depending_on(name: str, service: str) -> Version:
     """Is healthy while a Kubernetes service answers, by the address that pods find in their environment."""
     host = f"${service.upper()}_SERVICE_HOST"
     ask = f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 {host} 80 | grep -q ' 200 '"
-    return Version(name=name, health=f"if {ask}; then echo '{_PASS}'; else echo '{_FAIL}'; fi")
+    return Version(
+        name=name,
+        health=f"if {ask}; then echo '{_PASS}'; else echo '{_FAIL}'; fi",
+        behaviour=f"http:{HEALTH}=needs:{service}",
+    )
 
 
 def unbuildable(name: str) -> Version:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kdeploy.model import Obj
 from kdeploy.rollout.objects import name_of
-from kdeploy.sandbox.core.behaviour import HANGS, REFUSED
+from kdeploy.sandbox.core.behaviour import HANGS, REFUSED, Serves
 from kdeploy.sandbox.core.container import Container, Stage
 from kdeploy.sandbox.core.simulated import Run
 from kdeploy.sandbox.core.timestamps import to_seconds
@@ -36,13 +36,13 @@ class Line:
     text: str
 
 
-def answer(run: Run, pod: Obj, port: int, path: str, now: float) -> Reply | NoReply:
-    """What a request to a port of the pod gets now."""
+def answer(run: Run, pod: Obj, port: int, path: str, now: float, serves: Serves) -> Reply | NoReply:
+    """What a request to a port of the pod gets now. `serves`: see behaviour.py."""
     container = _listening(run, port)
     refused = NoReply(why=f"dial tcp {run.ip}:{port}: connect: connection refused")
     if container is None or container.stage is not Stage.RUN:
         return refused
-    what = container.behaviour.answer(path.partition("?")[0], now - container.started_at)
+    what = container.behaviour.answer(path.partition("?")[0], now - container.started_at, serves)
     if what == REFUSED:
         return refused
     if what == HANGS:

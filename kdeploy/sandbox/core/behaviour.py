@@ -7,6 +7,7 @@ from the container's start.
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +21,12 @@ REFUSED = "refused"
 HANGS = "hangs"
 """What an answer may be besides an HTTP status: no connection, or none in time."""
 
+_NEEDS = "needs:"
+_SERVICE = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+
+Serves = Callable[[str], bool]
+"""Whether a Service of the pod's namespace has a ready pod behind it."""
+
 
 class BehaviourError(ValueError):
     """The text is no behaviour; the message says why in one sentence."""
@@ -27,7 +34,10 @@ class BehaviourError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An HTTP answer: a status code's text, REFUSED or HANGS, from `after` seconds on. An empty path means all."""
+    """An HTTP answer: a status code's text, REFUSED or HANGS, from `after` seconds on. An empty path means all.
+
+    "needs:NAME" is 200 while that Service has a ready pod, and 500 while it has none.
+    """
 
     path: str
     what: str
@@ -56,7 +66,12 @@ class Behaviour:
         """When the `run`th run (from 0) ends by itself, seconds after its start; None where it goes on."""
         return self.exit_after if self.exit_code is not None and run < self.exits else None
 
-    def answer(self, path: str, seconds: float) -> str:
+    @property
+    def needs_others(self) -> bool:
+        """Whether one of its answers depends on a Service, and so may change at any time."""
+        return any(each.what.startswith(_NEEDS) for each in self.answers)
+
+    def answer(self, path: str, seconds: float, serves: Serves) -> str:
         """What a request gets so many seconds after the start: a status code's text, REFUSED or HANGS.
 
         Of the answers for the path, or else for all paths, the last one whose time has come.
@@ -65,7 +80,10 @@ class Behaviour:
             return HANGS
         come = [each for each in self.answers if seconds >= each.after]
         own = [each for each in come if each.path == path] or [each for each in come if not each.path]
-        return sorted(own, key=lambda each: each.after)[-1].what if own else "200"
+        what = sorted(own, key=lambda each: each.after)[-1].what if own else "200"
+        if what.startswith(_NEEDS):
+            return "200" if serves(what.removeprefix(_NEEDS)) else "500"
+        return what
 
     def next_change(self, seconds: float) -> float | None:
         """When after that time (seconds from the start) a probe may get another answer."""
@@ -114,8 +132,9 @@ def _with_word(behaviour: Behaviour, name: str, value: str | None) -> Behaviour:
 def _answer(path: str, value: str | None) -> Answer:
     what, at, after = (value or "").partition("@")
     status = what.isascii() and what.isdecimal() and 200 <= int(what) <= 599
-    if not status and what not in (REFUSED, HANGS):
-        raise ValueError(f"the answer must be a status from 200 to 599, {REFUSED} or {HANGS}")
+    needs = what.startswith(_NEEDS) and _SERVICE.fullmatch(what.removeprefix(_NEEDS))
+    if not status and not needs and what not in (REFUSED, HANGS):
+        raise ValueError(f"the answer must be a status from 200 to 599, {REFUSED}, {HANGS} or {_NEEDS}SERVICE")
     if path and not path.startswith("/"):
         raise ValueError("the path must begin with /")
     return Answer(path=path, what=what, after=_duration(after) if at else 0.0)

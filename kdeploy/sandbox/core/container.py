@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from kdeploy.model import Obj
 from kdeploy.sandbox.core.backoff import Backoff
 from kdeploy.sandbox.core.behaviour import Behaviour
+from kdeploy.sandbox.core.endpoints import has_ready
 from kdeploy.sandbox.core.images import ImageInfo, Images
 from kdeploy.sandbox.core.needs import Get
 from kdeploy.sandbox.core.podstatus import INITIALIZING, PENDING, container_status, is_sidecar
@@ -60,6 +61,10 @@ class Place:
     present: dict[str, ImageInfo]
     get: Get
     tell: Tells
+
+    def serves(self, service: str) -> bool:
+        """Whether a Service of the pod's namespace has a ready pod behind it."""
+        return has_ready(self.get, self.pod["metadata"]["namespace"], service)
 
 
 @dataclass(slots=True, eq=False)

@@ -7,6 +7,7 @@ controller is a function from what is there to what is to change; only this modu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from kdeploy.model import Obj
 from kdeploy.sandbox.core import answers, daemonset, deployment, endpoints, replicaset, scheduler, statefulset
@@ -85,7 +86,10 @@ class Controllers:
     def answer(self, pod: Obj, port: int, path: str, now: float) -> answers.Reply | answers.NoReply:
         """What a request to a simulated pod gets."""
         run = self._kubelet.run_of(pod)
-        return answers.NoReply(why="the pod does not run") if run is None else answers.answer(run, pod, port, path, now)
+        if run is None:
+            return answers.NoReply(why="the pod does not run")
+        serves = partial(endpoints.has_ready, self._view.get, pod["metadata"]["namespace"])
+        return answers.answer(run, pod, port, path, now, serves)
 
     def log(self, pod: Obj, container: str, *, previous: bool = False) -> list[answers.Line] | None:
         """The log of a simulated pod's container; None where it has not run (or had no run before)."""

@@ -12,6 +12,7 @@ from kdeploy.model import Obj
 from kdeploy.rollout.objects import is_ready, is_terminating, labels_of, name_of, status_of, uid_of
 from kdeploy.sandbox.core.changes import Create, Delete, Replace, Step
 from kdeploy.sandbox.core.metadata import stamped
+from kdeploy.sandbox.core.needs import Get
 from kdeploy.sandbox.core.pods import phase_of
 from kdeploy.sandbox.core.resources import ENDPOINTS
 from kdeploy.sandbox.core.view import View
@@ -39,6 +40,12 @@ def reconcile(view: View, service: Obj) -> Step:
     if stored.get("subsets", []) == subsets and labels_of(stored) == labels:
         return Step()
     return Step((Replace(ENDPOINTS, {**stamped(stored, labels=labels), "subsets": subsets}),))
+
+
+def has_ready(get: Get, namespace: str, service: str) -> bool:
+    """Whether a Service has a ready pod behind it."""
+    found = get(ENDPOINTS, namespace, service) or {}
+    return any(subset.get("addresses") for subset in found.get("subsets") or ())
 
 
 def forget(view: View, namespace: str, name: str) -> Step:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from kdeploy.model import Obj
-from kdeploy.sandbox.core.behaviour import HANGS, REFUSED, Behaviour
+from kdeploy.sandbox.core.behaviour import HANGS, REFUSED, Behaviour, Serves
 from kdeploy.sandbox.core.probe import Kind, Probe, Record, after, first_record, port_number, probe_of
 
 _TOLD = 25
@@ -29,21 +29,28 @@ class Sent:
     next: float
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The container that a probe is sent to, by its spec; `serves` is what its behaviour may depend on."""
+
+    spec: Obj
+    behaviour: Behaviour
+    serves: Serves
+
+
 def begin(container: Obj) -> tuple[Sent, ...]:
     """The probes of a container that starts. The startup probe comes first: the others wait until it succeeds."""
     probes = [probe for kind in Kind if (probe := probe_of(container, kind)) is not None]
     return tuple(Sent(probe, first_record(probe.kind), probe.delay) for probe in probes)
 
 
-def send(
-    sent: Sent, behaviour: Behaviour, container: Obj, ip: str, seconds: float, tell: Callable[[str], None]
-) -> Sent:
+def send(sent: Sent, asked: Asked, ip: str, seconds: float, tell: Callable[[str], None]) -> Sent:
     """The probe sent at `seconds` from the start; `tell` gets the kubelet's sentence about a failure."""
-    probe, failure = sent.probe, _failure(sent.probe, behaviour, container, ip, seconds)
+    probe, failure = sent.probe, _failure(sent.probe, asked, ip, seconds)
     record = after(sent.record, probe, failure is None)
     if failure is not None:
         tell(f"{probe.kind} probe failed: {failure}")
-    return Sent(probe, record, _next(sent, record, behaviour, seconds))
+    return Sent(probe, record, _next(sent, record, asked.behaviour, seconds))
 
 
 def postponed(sent: Sent, seconds: float) -> Sent:
@@ -51,14 +58,14 @@ def postponed(sent: Sent, seconds: float) -> Sent:
     return replace(sent, next=_turn(sent.probe, seconds))
 
 
-def _failure(probe: Probe, behaviour: Behaviour, container: Obj, ip: str, seconds: float) -> str | None:
+def _failure(probe: Probe, asked: Asked, ip: str, seconds: float) -> str | None:
     """The probe's own words about what it found; None for success."""
+    behaviour, port = asked.behaviour, _port(probe, asked.spec)
     unready = probe.kind is Kind.READINESS and seconds < behaviour.ready_after
-    port = _port(probe, container)
     if probe.action == "httpGet":
         path = str(probe.how.get("path") or "/")
         url = f"{str(probe.how.get('scheme') or 'HTTP').lower()}://{ip}:{port}{path}"
-        what = "503" if unready and seconds < behaviour.hangs_after else behaviour.answer(path, seconds)
+        what = "503" if unready and seconds < behaviour.hangs_after else behaviour.answer(path, seconds, asked.serves)
         if what == HANGS:
             return f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
         if what == REFUSED:
@@ -83,6 +90,8 @@ def _next(sent: Sent, record: Record, behaviour: Behaviour, seconds: float) -> f
     if record.state is not None and record.state is record.last:  # settled: no more of the same changes anything
         if probe.kind is Kind.STARTUP or (probe.kind is Kind.LIVENESS and not record.last):
             return math.inf
+        if behaviour.needs_others:
+            return seconds + probe.period
         change = behaviour.next_change(seconds)
         later = math.inf if change is None else _turn(probe, change)
         if record.last:

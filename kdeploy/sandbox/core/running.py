@@ -14,7 +14,7 @@ from kdeploy.sandbox.core.container import NOTICE, RESYNC, Container, Place, Sta
 from kdeploy.sandbox.core.needs import missing_in
 from kdeploy.sandbox.core.podstatus import restarts
 from kdeploy.sandbox.core.probe import Kind
-from kdeploy.sandbox.core.probing import Sent, begin, postponed, send
+from kdeploy.sandbox.core.probing import Asked, Sent, begin, postponed, send
 from kdeploy.sandbox.core.pulling import pull, pull_failed, pulled
 from kdeploy.sandbox.core.timestamps import to_text
 
@@ -99,9 +99,11 @@ def _probe(c: Container, place: Place, seconds: float) -> None:
     def tell(words: str) -> None:
         place.tell("Unhealthy", words, "Warning")
 
+    asked = Asked(c.spec, c.behaviour, place.serves)
+
     def sent(each: Sent) -> Sent:
         due = each.next <= seconds and _is_on(c, each)
-        return send(each, c.behaviour, c.spec, place.ip, seconds, tell) if due else each
+        return send(each, asked, place.ip, seconds, tell) if due else each
 
     if not c.started:
         c.probes = tuple(map(sent, c.probes))

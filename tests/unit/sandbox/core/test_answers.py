@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from kdeploy.model import Obj
+from kdeploy.rollout.objects import is_ready
 from kdeploy.sandbox.core.answers import NoReply, Reply
-from kdeploy.sandbox.core.resources import PODS
-from tests.unit.sandbox.core.world import START, World
+from kdeploy.sandbox.core.resources import PODS, SERVICES
+from tests.unit.sandbox.core.world import NAMESPACE, START, World
 
 
 def start(w: World, *containers: Obj) -> Obj:
@@ -91,3 +92,24 @@ def test_what_has_not_run_has_no_log() -> None:
     assert w.controllers.log(pod, "web") == []
     absent = World()
     assert absent.controllers.log(start(absent, web("absent")), "web") is None
+
+
+def test_an_answer_may_depend_on_a_service_and_so_may_a_probe() -> None:
+    w = World(good="", depending="http:/health=needs:database")
+    spec = {"selector": {"app": "database"}, "ports": [{"port": 80}]}
+    w.create(SERVICES, {"metadata": {"name": "database"}, "spec": spec})
+    probe = {"httpGet": {"path": "/health", "port": 80}, "periodSeconds": 1, "failureThreshold": 1}
+    start(w, web("depending", readinessProbe=probe))
+
+    def health() -> tuple[int, bool]:
+        w.run(2)
+        reply = w.controllers.answer(w.get(PODS, "a"), 80, "/health", w.now)
+        assert isinstance(reply, Reply)
+        return reply.status, is_ready(w.get(PODS, "a"))
+
+    assert health() == (500, False)
+    database = {"metadata": {"name": "database", "labels": {"app": "database"}}, "spec": {"containers": [web()]}}
+    w.create(PODS, database)
+    assert health() == (200, True)
+    w.store.delete(PODS, NAMESPACE, "database", w.now, grace=0)
+    assert health() == (500, False)

@@ -52,6 +52,8 @@ def test_words_have_their_meaning(text: str, expected: Behaviour) -> None:
         ("http:/a=99", "a status from 200 to 599"),
         ("http:a=200", "must begin with /"),
         ("http:/a", "a status from 200 to 599"),
+        ("http=needs:", "or needs:SERVICE"),
+        ("http=needs:A_b", "or needs:SERVICE"),
         ("message=", "needs a text"),
         ("log", "there is no such word"),
         ("log='open", "cannot be split into words"),
@@ -88,10 +90,12 @@ def test_no_text_is_too_strange(text: str) -> None:
         ("http=500 http=201", "/", 0, "201"),
         ("hangs-after=3s http=200", "/", 3, "hangs"),
         ("http=refused@1s", "/", 2, "refused"),
+        ("http:/health=needs:there", "/health", 0, "200"),
+        ("http:/health=needs:not-there", "/health", 0, "500"),
     ],
 )
 def test_answers_change_with_time(text: str, path: str, seconds: float, expected: str) -> None:
-    assert parse(text).answer(path, seconds) == expected
+    assert parse(text).answer(path, seconds, lambda service: service == "there") == expected
 
 
 def test_only_so_many_runs_end() -> None:
