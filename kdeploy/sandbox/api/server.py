@@ -72,7 +72,7 @@ class _Server:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._authorization = f"Bearer {token.reveal()}".encode()
+        self._token = token
         self._objects = Objects(store, clock, after_write)
         self._watches = Watches(store)
         self._pods = Pods(store, pods, clock)
@@ -101,7 +101,8 @@ class _Server:
         path = request.rel_url.raw_path
         if path.startswith(_OPEN):
             return _open(path)
-        if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), self._authorization):
+        scheme, _, given = request.headers.get("Authorization", "").strip().partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token.reveal().encode()):
             raise status.unauthorized()
         if (known := _document(request, path)) is not None:
             return known

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -17,7 +18,7 @@ from aiohttp import web
 
 
 @contextmanager
-def serving(make: Callable[[], web.Application]) -> Iterator[int]:
+def serving(make: Callable[[], web.Application], *, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     """Serves what `make` returns; gives the port. At the end it waits until all is closed."""
     told: SimpleQueue[Any] = SimpleQueue()
 
@@ -26,7 +27,7 @@ def serving(make: Callable[[], web.Application]) -> Iterator[int]:
         runner = web.AppRunner(make(), shutdown_timeout=1)
         try:
             await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
             told.put((runner.addresses[0][1], asyncio.get_running_loop(), stop))
             await stop.wait()
         finally:
