@@ -45,7 +45,7 @@ def deploy(request: DeployRequest, edges: Edges) -> Report:
     run = Run(
         edges=edges,
         target=request.target,
-        started=edges.clock.now(),
+        started=edges.clock.now() if request.started is None else request.started,
         deploy_id=request.deploy_id,
         commit=request.commit,
         url=request.url,
@@ -117,7 +117,7 @@ def dry_run(run: Run, request: DeployRequest) -> Report:
 def build(run: Run, request: DeployRequest) -> Image:
     """The image in its registry, by digest. The cluster is untouched."""
     if request.build is None or run.edges.builder is None:
-        return run.edges.registry.resolve(request.image or request.repository)
+        return run.edges.registry.resolve(request.image or request.repository, ready_by(run, request) - run.now())
     what = f"{request.build.repository}:{request.build.tag} with {run.edges.builder.title}"
     with run.phase(Phase.BUILD, what):
         image = run.edges.builder.build_and_push(

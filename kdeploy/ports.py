@@ -186,8 +186,11 @@ class Builder(Protocol):
 class Registry(Protocol):
     """Reads of the image registry."""
 
-    def resolve(self, reference: str) -> Image:
-        """The image behind "repo:tag" or "repo@digest". Raises RefusedError: ImageNotFound, ImageUnauthorized, ..."""
+    def resolve(self, reference: str, timeout: float) -> Image:
+        """The image behind "repo:tag" or "repo@digest", found within `timeout` seconds.
+
+        Raises RefusedError: ImageNotFound, ImageUnauthorized, ...
+        """
         ...
 
     def same_config(self, repository: str, one: str, other: str, timeout: float) -> bool | None:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from kdeploy.build.git import Git, GitHistory
 from kdeploy.build.plan import plan_build
 from kdeploy.build.source import Source, inspect
+from kdeploy.clock import Deadline
 from kdeploy.config.settings import BuildOptions
 from kdeploy.errors import ConfigError
 from kdeploy.ports import Builder, BuildRequest
+from kdeploy.process import within
 
 if TYPE_CHECKING:
     from kdeploy.build.registry import DistributionRegistry
@@ -24,9 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Source", "inspect_source", "open_builder", "open_history", "open_registry", "request_build"]
 
 
-def inspect_source(options: BuildOptions, commit: str | None, env: Mapping[str, str]) -> Source:
+def inspect_source(options: BuildOptions, commit: str | None, env: Mapping[str, str], deadline: Deadline) -> Source:
     """What would be built: the commit, whether files are changed, notes for the person. Raises ConfigError."""
-    return inspect(options.context, commit, env, dockerfile=options.dockerfile)
+    return inspect(options.context, commit, env, dockerfile=options.dockerfile, run=within(deadline))
 
 
 def request_build(
@@ -55,9 +57,9 @@ def request_build(
     )
 
 
-def open_history(context: str, env: Mapping[str, str]) -> GitHistory:
+def open_history(context: str, env: Mapping[str, str], deadline: Deadline) -> GitHistory:
     """`ports.History` of the repository that holds the build context."""
-    return GitHistory(git=Git(folder=context, env=env))
+    return GitHistory(git=Git(folder=context, env=env, run=within(deadline)))
 
 
 def open_registry(env: Mapping[str, str]) -> DistributionRegistry:
@@ -67,11 +69,11 @@ def open_registry(env: Mapping[str, str]) -> DistributionRegistry:
     return DistributionRegistry(_open_transport(env))
 
 
-def open_builder(name: str, env: Mapping[str, str], *, hide: Callable[[str], str] = str) -> Builder:
+def open_builder(name: str, env: Mapping[str, str], deadline: Deadline, *, hide: Callable[[str], str] = str) -> Builder:
     """`ports.Builder` that reuses what is in the registry, and else builds with the engine that `name` asks for.
 
-    The engine is looked for when there is something to build. `hide` takes secrets out of each line of output.
-    Raises ConfigError for an unknown name.
+    The engine is looked for when there is something to build, not beyond `deadline`. `hide` takes secrets out of each
+    line of output. Raises ConfigError for an unknown name.
     """
     from kdeploy.build.engine import check_name
     from kdeploy.build.registry import DistributionRegistry
@@ -90,9 +92,17 @@ def open_builder(name: str, env: Mapping[str, str], *, hide: Callable[[str], str
     def engine() -> Builder:
         if name == "layers":
             return layers("")
-        from kdeploy.build.select import connect, select  # the docker SDK takes 0.14 s
+        from kdeploy.build.select import PATIENCE, connect, select  # the docker SDK takes 0.14 s
 
-        return select(name, connect=lambda: connect(env), find=registry.find, layers=layers, hide=hide, env=env)
+        return select(
+            name,
+            connect=lambda: connect(env, deadline.remaining(PATIENCE)),
+            find=registry.find,
+            layers=layers,
+            hide=hide,
+            env=env,
+            run=within(deadline),
+        )
 
     return ReusingBuilder(builder=engine, registry=registry)
 
@@ -103,9 +113,9 @@ def _open_transport(env: Mapping[str, str]) -> Transport:
     from kdeploy.build.insecure import insecure_registries
     from kdeploy.build.transport import Transport
 
-    def insecure() -> tuple[str, ...]:
+    def insecure(timeout: float) -> tuple[str, ...]:
         from kdeploy.build.select import connect, engine_info
 
-        return insecure_registries(engine_info(connect(env)))
+        return insecure_registries(engine_info(connect(env, timeout), timeout))
 
     return Transport(load_logins(env), insecure=insecure)

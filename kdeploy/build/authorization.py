@@ -20,6 +20,8 @@ from kdeploy.reference import Reference
 from kdeploy.secret import Secret
 
 _TOKEN_LIMIT = 1 << 20
+_HELPER_PATIENCE = 30.0
+"""Seconds for a credential helper; whoever asks the registry has a bound of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Authorizer:
 
         Raises RefusedError where the token server says no, TransientError where it does not answer.
         """
-        login = self.logins.login(image.domain)
+        login = self.logins.login(image.domain, _HELPER_PATIENCE)
         for challenge in challenges:
             if challenge.scheme == "bearer" and challenge.parameters.get("realm"):
                 token = self._fetch_token(image, challenge, login, url)

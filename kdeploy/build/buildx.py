@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from kdeploy.build.engine import Find, Hide, Log, pushed_name
 from kdeploy.build.failure import build_failure, last_lines, timed_out
-from kdeploy.build.process import Stream, stream
+from kdeploy.clock import Deadline
 from kdeploy.errors import BuildError
 from kdeploy.model import Image
 from kdeploy.ports import BuildRequest
+from kdeploy.process import Stream, stream
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -35,17 +37,17 @@ class BuildxBuilder:
 
     def build_and_push(self, request: BuildRequest, output: Callable[[str], None], timeout: float) -> Image:
         """See `ports.Builder`. The digest is the pushed manifest's or index's, never the image id of --iidfile."""
-        log = Log(output=output, hide=self.hide)
+        log, deadline = Log(output=output, hide=self.hide), Deadline(time.monotonic, timeout)
         with tempfile.TemporaryDirectory(prefix="kdeploy-") as folder:
             metadata = Path(folder, "metadata.json")
             command = buildx_command(request, str(metadata))
             try:
                 code = self.stream(command, line=log, timeout=timeout, env=self.env)
+                if code:
+                    raise build_failure(log.lines, pushed_name(request), self.title)
+                digest = _digest_in(metadata) or self.find(str(pushed_name(request)), deadline.remaining())
             except TimeoutError as error:
                 raise timed_out(self.title, timeout, log.lines) from error
-            if code:
-                raise build_failure(log.lines, pushed_name(request), self.title)
-            digest = _digest_in(metadata) or self.find(str(pushed_name(request)))
         if digest is None:
             raise BuildError(
                 f"{self.title} ended well, but {pushed_name(request)} is not in the registry",

@@ -19,6 +19,7 @@ import docker
 
 from kdeploy.build.engine import Find, Hide, Log, pushed_name
 from kdeploy.build.failure import build_failure, last_lines, push_failure, timed_out
+from kdeploy.clock import Deadline
 from kdeploy.errors import BuildError
 from kdeploy.model import Image, Obj
 from kdeploy.ports import BuildRequest
@@ -45,12 +46,12 @@ class ClassicBuilder:
     def build_and_push(self, request: BuildRequest, output: Callable[[str], None], timeout: float) -> Image:
         """See `ports.Builder`. Raises BuildError for what only buildx can do."""
         _check_limits(request)
-        image, deadline = pushed_name(request), time.monotonic() + timeout
+        image, deadline = pushed_name(request), Deadline(time.monotonic, timeout)
         log = Log(output=output, hide=self.hide)
         self.client.timeout = math.ceil(timeout)  # the SDK's own would end a push that is silent for a minute
         try:
             self._build(request, image, log, deadline)
-            digest = self._push(image, log, deadline) or self.find(str(image))
+            digest = self._push(image, log, deadline) or self.find(str(image), deadline.remaining())
         except TimeoutError as error:
             raise timed_out(self.title, timeout, log.lines) from error
         if digest is None:
@@ -61,7 +62,7 @@ class ClassicBuilder:
             )
         return Image(repository=request.repository, tag=request.tag, digest=digest)
 
-    def _build(self, request: BuildRequest, image: Reference, log: Log, deadline: float) -> None:
+    def _build(self, request: BuildRequest, image: Reference, log: Log, deadline: Deadline) -> None:
         def build() -> Iterable[Obj]:
             return self.client.build(
                 path=request.context,
@@ -82,7 +83,7 @@ class ClassicBuilder:
                 log(f"ERROR: {problem}")
                 raise build_failure(log.lines, image, self.title)
 
-    def _push(self, image: Reference, log: Log, deadline: float) -> str | None:
+    def _push(self, image: Reference, log: Log, deadline: Deadline) -> str | None:
         """Pushes, and returns the digest that the engine tells."""
 
         def push() -> Iterable[Obj]:
@@ -120,10 +121,10 @@ def _problem_in(message: Obj, log: Log) -> str | None:
     return None
 
 
-def _in_time(call: Callable[[], Iterable[Obj]], deadline: float) -> Iterator[Obj]:
+def _in_time(call: Callable[[], Iterable[Obj]], deadline: Deadline) -> Iterator[Obj]:
     """The messages of a blocking call. An error of the SDK comes as a last message, {"error": ...}, as the engine's do.
 
-    Raises TimeoutError at `deadline` (on time.monotonic). Left early, the thread ends with its next message, or with
+    Raises TimeoutError at `deadline`. Left early, the thread ends with its next message, or with
     the process; the engine stops a build whose client is gone.
     """
     messages: queue.Queue[Obj | None] = queue.Queue()
@@ -144,7 +145,7 @@ def _in_time(call: Callable[[], Iterable[Obj]], deadline: float) -> Iterator[Obj
     try:
         while True:
             try:
-                message = messages.get(timeout=max(0.0, deadline - time.monotonic()))
+                message = messages.get(timeout=deadline.remaining())
             except queue.Empty as error:
                 raise TimeoutError from error
             if message is None:

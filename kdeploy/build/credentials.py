@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from kdeploy.build.process import Run, run
 from kdeploy.errors import RefusedError
 from kdeploy.model import Reason
+from kdeploy.process import Run, run
 from kdeploy.reference import DOCKER_HUB
 from kdeploy.secret import Secret
 from kdeploy.text import one_line
@@ -38,8 +38,11 @@ class Login:
 class Logins(Protocol):
     """Where logins come from."""
 
-    def login(self, domain: str) -> Login | None:
-        """The login for a registry ("host:port"); None: ask it without one. Raises RefusedError."""
+    def login(self, domain: str, timeout: float) -> Login | None:
+        """The login for a registry ("host:port"), found within `timeout` seconds; None: ask it without one.
+
+        Raises RefusedError.
+        """
         ...
 
 
@@ -51,19 +54,19 @@ class DockerLogins:
     env: Mapping[str, str] | None = None
     run: Run = run
 
-    def login(self, domain: str) -> Login | None:
+    def login(self, domain: str, timeout: float = _HELPER_TIMEOUT) -> Login | None:
         """A helper for this registry goes before the general store, and that before `auths`, as in Docker."""
         key = _HUB_KEY if domain == DOCKER_HUB else domain
         helper = _object(self.config, "credHelpers").get(key) or self.config.get("credsStore")
-        found = self._ask_helper(str(helper), key) if helper else None
+        found = self._ask_helper(str(helper), key, min(timeout, _HELPER_TIMEOUT)) if helper else None
         return found or _from_auths(_object(self.config, "auths"), domain)
 
-    def _ask_helper(self, name: str, key: str) -> Login | None:
+    def _ask_helper(self, name: str, key: str, timeout: float) -> Login | None:
         program = f"docker-credential-{name}"
         if "/" in name:
             raise _refused(program, "its name has a slash")
         try:
-            finished = self.run([program, "get"], env=self.env, stdin=key.encode(), timeout=_HELPER_TIMEOUT)
+            finished = self.run([program, "get"], env=self.env, stdin=key.encode(), timeout=timeout)
         except TimeoutError as error:
             raise _refused(program, str(error)) from error
         if finished.code:

@@ -13,8 +13,11 @@ from kdeploy.text import one_line
 CHOICES = ("auto", "buildx", "classic", "layers")
 """The values of --builder."""
 
-Find = Callable[[str], str | None]
-"""Asks the registry for the digest behind "repository:tag"; None where it is absent. Raises RefusedError."""
+Find = Callable[[str, float], str | None]
+"""Asks the registry for the digest behind "repository:tag", within so many seconds; None where it is absent.
+
+Raises RefusedError.
+"""
 
 Hide = Callable[[str], str]
 """Takes the secrets out of a line of output."""

@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kdeploy.build.process import NOT_FOUND, Finished, Run, run
 from kdeploy.errors import ConfigError
+from kdeploy.process import NOT_FOUND, Finished, Run, run
 from kdeploy.text import one_line
 
 _HARMLESS = (
@@ -42,14 +42,15 @@ class Git:
     timeout: float = 60.0
 
     def __call__(self, *arguments: str) -> Finished:
-        """Runs git. Raises ConfigError where it takes longer than `timeout` seconds."""
+        """Runs git. Raises ConfigError where it takes longer than `timeout` seconds, or than `run` allows."""
         settings = [word for setting in _HARMLESS for word in ("-c", setting)]
         command = ["git", "--no-pager", "-C", self.folder, *settings, *arguments]
         try:
             return self.run(command, env=self._environment(), timeout=self.timeout)
         except TimeoutError as error:
             raise ConfigError(
-                f"git {arguments[0]} did not answer within {self.timeout:g} s", hint="is the disk slow?"
+                f"git {arguments[0]} did not answer in time: {one_line(str(error))}",
+                hint="is the disk slow, or --build-timeout too short?",
             ) from error
 
     def text(self, *arguments: str) -> str:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from queue import Empty, SimpleQueue
-from threading import Thread
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
+from kdeploy.bounded import bounded
 from kdeploy.build.answers import Answer
 from kdeploy.build.transport import Transport
 from kdeploy.errors import KdeployError, RefusedError
@@ -27,6 +26,9 @@ MANIFEST_TYPES = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
+PATIENCE = 30.0
+"""Seconds for one question, where nobody says otherwise."""
+
 _ACCEPT = ", ".join(MANIFEST_TYPES)
 _MANIFEST_LIMIT = 4 << 20
 _CONFIG_LIMIT = 8 << 20
@@ -35,16 +37,22 @@ _ATTESTATION = "vnd.docker.reference.type"
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 
 
+T = TypeVar("T")
+
+
 class DistributionRegistry:
-    """Any registry that Docker can pull from. Every method raises RefusedError where the registry says no."""
+    """Any registry that Docker can pull from. What takes a `timeout` ends within so many seconds.
+
+    Raises RefusedError where the registry says no, or nothing in time.
+    """
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def resolve(self, reference: str) -> Image:
+    def resolve(self, reference: str, timeout: float = PATIENCE) -> Image:
         """The image behind "repo:tag", "repo@digest" or both (then the digest counts); "repo" alone means "latest"."""
         image = parse(reference)
-        digest = self.find(reference)
+        digest = self.find(reference, timeout)
         if digest is None:
             raise RefusedError(
                 f"there is no image {image} in the registry {image.domain}",
@@ -54,9 +62,17 @@ class DistributionRegistry:
         tag = image.tag if image.tag or image.digest else "latest"
         return Image(repository=image.repository, tag=tag, digest=digest)
 
-    def find(self, reference: str) -> str | None:
+    def find(self, reference: str, timeout: float = PATIENCE) -> str | None:
         """The manifest's digest; None where the registry says that it is absent."""
         image = parse(reference)
+        return _in_time(lambda: self._find(image), image, timeout)
+
+    def labels(self, repository: str, digest: str, timeout: float = PATIENCE) -> Mapping[str, str]:
+        """The labels of the image's config; of a multi-platform image those of its first platform."""
+        image = parse(repository)
+        return _in_time(lambda: self._labels(image, digest), image, timeout)
+
+    def _find(self, image: Reference) -> str | None:
         wanted = image.digest or image.tag or "latest"
         answer = self._transport.ask("HEAD", image, f"manifests/{wanted}", accept=_ACCEPT)
         if answer.is_absent:
@@ -67,9 +83,7 @@ class DistributionRegistry:
         body = self._transport.ask("GET", image, f"manifests/{wanted}", accept=_ACCEPT, limit=_MANIFEST_LIMIT)
         return None if body.is_absent else _sha256(body.body)
 
-    def labels(self, repository: str, digest: str) -> Mapping[str, str]:
-        """The labels of the image's config; of a multi-platform image those of its first platform."""
-        image = parse(repository)
+    def _labels(self, image: Reference, digest: str) -> Mapping[str, str]:
         top = self.manifest(image, digest)
         children = _platform_digests(top)
         manifest = self.manifest(image, children[0]) if children else top
@@ -93,11 +107,9 @@ class DistributionRegistry:
         """
         if one == other:
             return True
-        found: SimpleQueue[bool | None] = SimpleQueue()
-        Thread(target=lambda: found.put(self._compare(repository, one, other)), daemon=True).start()
         try:
-            return found.get(timeout=timeout)
-        except Empty:
+            return bounded(lambda: self._compare(repository, one, other), timeout, "kdeploy-registry")
+        except TimeoutError:
             return None
 
     def _compare(self, repository: str, one: str, other: str) -> bool | None:
@@ -128,6 +140,17 @@ class DistributionRegistry:
         if answer.is_absent:
             return None
         return _checked_json(answer, image, digest)
+
+
+def _in_time(ask: Callable[[], T], image: Reference, timeout: float) -> T:
+    try:
+        return bounded(ask, timeout, "kdeploy-registry")
+    except TimeoutError as error:
+        raise RefusedError(
+            f"the registry {image.domain} does not answer: no whole answer within {timeout:.1f} s",
+            hint="check the name and the network, then try again",
+            reason=Reason.IMAGE_PULL_FAILED,
+        ) from error
 
 
 def _checked_json(answer: Answer, image: Reference, digest: str) -> dict[str, Any]:

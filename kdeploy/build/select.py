@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,13 +10,17 @@ import docker
 import requests
 from docker.errors import DockerException
 
+from kdeploy.bounded import bounded
 from kdeploy.build.buildx import BuildxBuilder
 from kdeploy.build.classic import ClassicBuilder
 from kdeploy.build.engine import Find, Hide, check_name
-from kdeploy.build.process import NOT_FOUND, Run, run
 from kdeploy.errors import BuildError
 from kdeploy.ports import Builder
+from kdeploy.process import NOT_FOUND, Run, run
 from kdeploy.text import one_line
+
+PATIENCE = 10.0
+"""Seconds for one answer of the engine."""
 
 _ENGINELESS_DRIVERS = frozenset({"remote", "kubernetes", "cloud"})
 _WAYS_OUT = (
@@ -24,25 +29,32 @@ _WAYS_OUT = (
 )
 
 Connect = Callable[[], docker.APIClient | None]
-"""Gives a client of the Docker engine; None where none answers."""
+"""Gives a client of the Docker engine; None (or TimeoutError) where none answers."""
 
 
-def connect(env: Mapping[str, str] | None = None) -> docker.APIClient | None:
-    """A client for the engine that the docker command would ask: DOCKER_HOST, else the current context's."""
-    try:
-        client = docker.from_env(environment=dict(env) if env is not None else None, timeout=10).api
+def connect(env: Mapping[str, str] | None = None, timeout: float = PATIENCE) -> docker.APIClient | None:
+    """A client for the engine that the docker command would ask: DOCKER_HOST, else the current context's.
+
+    None where it has not answered within `timeout` seconds.
+    """
+
+    def open_client() -> docker.APIClient:
+        client = docker.from_env(environment=dict(env) if env is not None else None, timeout=math.ceil(timeout)).api
         client.ping()
+        return client
+
+    try:
+        return bounded(open_client, timeout)
     except (DockerException, requests.RequestException, OSError, ValueError):
         return None
-    return client
 
 
-def engine_info(client: docker.APIClient | None) -> Mapping[str, Any]:
-    """What the engine tells of itself (`docker info`); empty where it does not."""
+def engine_info(client: docker.APIClient | None, timeout: float = PATIENCE) -> Mapping[str, Any]:
+    """What the engine tells of itself (`docker info`); empty where it does not, within `timeout` seconds."""
     if client is None:
         return {}
     try:
-        info: object = client.info()
+        info: object = bounded(client.info, timeout)
     except (DockerException, requests.RequestException, OSError):
         return {}
     return info if isinstance(info, dict) else {}
@@ -71,7 +83,10 @@ def select(
             return BuildxBuilder(find=find, hide=hide, env=env)
         if name == "buildx":
             raise BuildError(f"docker buildx cannot be used: {problem}", hint=_WAYS_OUT)
-    client = connect()
+    try:
+        client = connect()
+    except TimeoutError:
+        client = None
     if client is None and name == "classic":
         raise BuildError("there is no Docker engine to build with", hint=_WAYS_OUT)
     if client is None:

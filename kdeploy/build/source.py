@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from kdeploy.build.dirty import changed_files, content_hash
 from kdeploy.build.git import Git, is_full_sha
-from kdeploy.build.process import Run, run
 from kdeploy.errors import ConfigError
+from kdeploy.process import Run, run
 from kdeploy.text import one_line
 
 COMMIT_VARIABLES = ("GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT")

@@ -77,7 +77,7 @@ Result = TypeVar("Result")
 class Transport:
     """Asks registries over HTTP.
 
-    `insecure` gives what the engine lists as insecure-registries. `timeout`: seconds to connect, and between two bytes
+    `insecure` gives what the engine lists as insecure-registries, within the seconds that it is given. `timeout`:
     of an answer.
     """
 
@@ -85,7 +85,7 @@ class Transport:
         self,
         logins: Logins,
         *,
-        insecure: Callable[[], Sequence[str]] = tuple,
+        insecure: Callable[[float], Sequence[str]] = lambda _: (),
         timeout: float = 10.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -165,7 +165,7 @@ class Transport:
 
     def _allows_plain_http(self, domain: str) -> bool:
         """The engine is asked for its list only where HTTPS failed and the address does not tell by itself."""
-        return allows_plain_http(domain) or allows_plain_http(domain, self._insecure())
+        return allows_plain_http(domain) or allows_plain_http(domain, self._insecure(self._timeout))
 
     def _follow(self, request: Request, home: str, authorization: Secret | None) -> requests.Response:
         """Follows redirects by hand: the login goes to `home` alone, and HTTPS never turns into HTTP."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from kdeploy.build import open_builder
 from kdeploy.cli.run import Result, Session, reported
-from kdeploy.cli.wiring import image_repository, load_settings, plan_build
+from kdeploy.cli.wiring import builder_of, image_repository, load_settings, plan_build
 from kdeploy.errors import ConfigError
 from kdeploy.events import BuildOutput, ImageReady, Phase, PhaseEnded, PhaseStarted
 from kdeploy.model import Image, Outcome, Reason
@@ -21,12 +20,13 @@ def build_only(session: Session) -> Result:
             hint="give --image without tag and digest",
         )
     request = plan_build(session, settings, repository)
-    builder = open_builder(settings.build.builder, session.env, hide=session.redactor)
-    started = session.clock.now()
+    builder, started = builder_of(session, settings), session.clock.now()
     session.emit(PhaseStarted(phase=Phase.BUILD, detail=f"{repository}:{request.tag} with {builder.title}"))
     try:
         image = builder.build_and_push(
-            request, lambda line: session.emit(BuildOutput(line=line)), settings.limits.build_timeout
+            request,
+            lambda line: session.emit(BuildOutput(line=line)),
+            session.started + settings.limits.build_timeout - session.clock.now(),
         )
     finally:
         seconds = session.clock.now() - started

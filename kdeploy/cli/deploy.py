@@ -39,5 +39,5 @@ def deploy(session: Session) -> Result:
 
     settings = load_settings(session)
     plan = plan_deploy(session, settings)
-    with on_cluster(session, settings) as there:
+    with on_cluster(session, settings, settings.limits.build_timeout) as there:
         return reported(tell(plan.request(there.target), edges(session, settings, there, plan.builder)))

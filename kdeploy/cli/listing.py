@@ -17,7 +17,7 @@ HEADINGS = ("REVISION", "COMMIT", "DIGEST", "VERIFIED", "LIVE", "CREATED", "BY",
 def history_result(session: Session) -> Result:
     """The workload's revisions, newest first, as a table and as JSON."""
     settings = load_settings(session)
-    with on_cluster(session, settings) as there:
+    with on_cluster(session, settings, settings.limits.timeout) as there:
         rows = history_of(there.cluster.open(there.target, session.clock.now() + READ_TIMEOUT))
     document = {
         "schema": "kdeploy.history/v1",

@@ -55,7 +55,9 @@ OPTIONS: Mapping[str, Any] = {
     ),
     "tag": _text("tag", "The image's tag [the commit].", metavar="TAG"),
     "timeout": _text("timeout", "From the patch to verified [10m].", metavar="DURATION"),
-    "build_timeout": _text("build_timeout", "For building and pushing [30m].", metavar="DURATION"),
+    "build_timeout": _text(
+        "build_timeout", "For all that comes before the patch: login, build, push [30m].", metavar="DURATION"
+    ),
     "rollback_timeout": _text("rollback_timeout", "For the rollback [5m].", metavar="DURATION"),
     "crash_budget": Annotated[
         int | None,

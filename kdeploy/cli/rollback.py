@@ -21,6 +21,6 @@ def rollback(session: Session) -> Result:
     from kdeploy.story.by_hand import rollback as tell
 
     settings = load_settings(session)
-    with on_cluster(session, settings) as there:
+    with on_cluster(session, settings, settings.limits.rollback_timeout) as there:
         request = plan_rollback(session, settings, there.target)
         return reported(tell(request, edges(session, settings, there)))

@@ -16,12 +16,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NoReturn, TextIO, cast
 
-from kdeploy.clock import SystemClock
+from kdeploy.clock import Deadline, SystemClock
 from kdeploy.config.flags import Flags
 from kdeploy.errors import ConfigError, InterruptedBySignalError, KdeployError
 from kdeploy.events import BuildOutput, Event
 from kdeploy.model import Obj, Outcome, Reason
 from kdeploy.ports import Clock
+from kdeploy.process import end_all
 from kdeploy.report.encode import dumps
 from kdeploy.report.redact import Redactor
 from kdeploy.report.renderer import Renderer, renderer, wants_live
@@ -36,7 +37,7 @@ TAIL = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """What a command is given: what was asked, and the few things that it may touch."""
+    """What a command is given: what was asked, and the few things that it may touch. `started`: on `clock`."""
 
     flags: Flags
     env: Mapping[str, str]
@@ -44,6 +45,7 @@ class Session:
     redactor: Redactor
     signals: Signals
     shown: Renderer
+    started: float
     output: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
 
     def emit(self, event: Event) -> None:
@@ -51,6 +53,10 @@ class Session:
         if isinstance(event, BuildOutput):
             self.output.append(event.line)
         self.shown.emit(event)
+
+    def within(self, seconds: float) -> Deadline:
+        """The moment so many seconds after the command began."""
+        return Deadline(self.clock.now, self.started + seconds - self.clock.now())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,16 +86,19 @@ def run_command(flags: Flags, body: Body) -> NoReturn:
     """
     code = execute(flags, body, env=os.environ, out=sys.stdout, err=sys.stderr)
     _flush()
+    end_all()
     os._exit(code)
 
 
 def execute(flags: Flags, body: Body, *, env: Mapping[str, str], out: TextIO, err: TextIO) -> int:
     """Runs `body`, shows how it ended, and returns the exit code."""
     clock, redactor = SystemClock(), Redactor()
-    live = wants_live(tty=err.isatty(), env=env)
+    started, live = clock.now(), wants_live(tty=err.isatty(), env=env)
     with Signals() as signals:
         shown, unwritable = _open(flags, out, err, clock, redactor, live=live, env=env)
-        session = Session(flags=flags, env=env, clock=clock, redactor=redactor, signals=signals, shown=shown)
+        session = Session(
+            flags=flags, env=env, clock=clock, redactor=redactor, signals=signals, shown=shown, started=started
+        )
         with shown:
             result = _end(session, body, unwritable, err)
             signals.finish()
@@ -143,7 +152,6 @@ def _unwritable(flag: str, file: str, problem: str) -> ConfigError:
 
 def _end(session: Session, body: Body, unwritable: ConfigError | None, err: TextIO) -> Result:
     """The result of `body`, whatever comes out of it."""
-    started = session.clock.now()
     try:
         if unwritable:
             raise unwritable
@@ -157,7 +165,7 @@ def _end(session: Session, body: Body, unwritable: ConfigError | None, err: Text
         if session.flags.verbose:
             err.write(session.redactor("".join(traceback.format_exception(error))))
         report = _bug(error)
-    return reported(replace(report, timings=Timings(total=session.clock.now() - started)))
+    return reported(replace(report, timings=Timings(total=session.clock.now() - session.started)))
 
 
 def _with_signal(result: Result, signals: Signals) -> Result:

@@ -22,8 +22,12 @@ def verify(session: Session) -> Result:
     from kdeploy.story.request import VerifyRequest
 
     settings = load_settings(session)
-    with on_cluster(session, settings) as there:
+    with on_cluster(session, settings, settings.limits.timeout) as there:
         request = VerifyRequest(
-            target=there.target, containers=settings.containers, checks=settings.checks, limits=settings.limits
+            target=there.target,
+            containers=settings.containers,
+            checks=settings.checks,
+            limits=settings.limits,
+            started=session.started,
         )
         return reported(tell(request, edges(session, settings, there)))

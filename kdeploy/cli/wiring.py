@@ -14,6 +14,7 @@ from pathlib import Path
 from kdeploy.build import inspect_source, open_builder, open_history, open_registry, request_build
 from kdeploy.cli.run import Session
 from kdeploy.cli.secrets import known_secrets
+from kdeploy.clock import Deadline
 from kdeploy.cluster.client import KubernetesCluster
 from kdeploy.cluster.connect import connect
 from kdeploy.cluster.kubeconfig import choose_context, default_namespace
@@ -49,10 +50,13 @@ class There:
 
 
 @contextmanager
-def on_cluster(session: Session, settings: Settings) -> Iterator[There]:
-    """Reads the credentials; asks nothing yet. Signals go to the cluster's inbox, once the story defers them."""
+def on_cluster(session: Session, settings: Settings, seconds: float) -> Iterator[There]:
+    """Reads the credentials, within so many seconds of the command's beginning; asks nothing yet.
+
+    Signals go to the cluster's inbox, once the story defers them.
+    """
     context = choose_context(kubeconfig=settings.kubeconfig, context=settings.context, environ=session.env)
-    cluster = connect(context, session.clock)
+    cluster = connect(context, session.clock, login_by=session.within(seconds))
     for name, value in cluster.credentials_for_upgrade().headers:
         if name.lower() != "authorization":
             continue
@@ -83,9 +87,9 @@ class LazyRegistry:
     def __init__(self, open_it: Callable[[], Registry]) -> None:
         self._open = cache(open_it)
 
-    def resolve(self, reference: str) -> Image:
+    def resolve(self, reference: str, timeout: float) -> Image:
         """See `ports.Registry`."""
-        return self._open().resolve(reference)
+        return self._open().resolve(reference, timeout)
 
     def same_config(self, repository: str, one: str, other: str, timeout: float) -> bool | None:
         """See `ports.Registry`."""
@@ -100,7 +104,7 @@ def edges(session: Session, settings: Settings, there: There, builder: Builder |
         prober=there.prober,
         registry=LazyRegistry(lambda: open_registry(session.env)),
         builder=builder,
-        history=open_history(settings.build.context, session.env),
+        history=open_history(settings.build.context, session.env, before_patch(session, settings)),
         interrupts=session.signals,
         emit=session.emit,
     )
@@ -114,6 +118,7 @@ class DeployPlan:
     commit: str | None
     deploy_id: str
     origin: Provenance
+    started: float
     build: BuildRequest | None = None
     builder: Builder | None = None
 
@@ -139,6 +144,7 @@ class DeployPlan:
             force=settings.force,
             dry_run=settings.dry_run,
             url=settings.url,
+            started=self.started,
         )
 
 
@@ -147,17 +153,34 @@ def plan_deploy(session: Session, settings: Settings) -> DeployPlan:
     repository = image_repository(settings)
     origin, deploy_id = origin_of(session), deploy_id_of(session)
     if not settings.builds:
-        return DeployPlan(settings=settings, commit=settings.commit, deploy_id=deploy_id, origin=origin)
+        return DeployPlan(
+            settings=settings, commit=settings.commit, deploy_id=deploy_id, origin=origin, started=session.started
+        )
     request = plan_build(session, settings, repository)
-    builder = open_builder(settings.build.builder, session.env, hide=session.redactor)
     return DeployPlan(
-        settings=settings, commit=request.commit, deploy_id=deploy_id, origin=origin, build=request, builder=builder
+        settings=settings,
+        commit=request.commit,
+        deploy_id=deploy_id,
+        origin=origin,
+        started=session.started,
+        build=request,
+        builder=builder_of(session, settings),
     )
+
+
+def before_patch(session: Session, settings: Settings) -> Deadline:
+    """When all that comes before the patch must be done: git, login, build, push."""
+    return session.within(settings.limits.build_timeout)
+
+
+def builder_of(session: Session, settings: Settings) -> Builder:
+    """What builds and pushes."""
+    return open_builder(settings.build.builder, session.env, before_patch(session, settings), hide=session.redactor)
 
 
 def plan_build(session: Session, settings: Settings, repository: str) -> BuildRequest:
     """The build request for the checkout; says how its commit was chosen where that is not plain."""
-    source = inspect_source(settings.build, settings.commit, session.env)
+    source = inspect_source(settings.build, settings.commit, session.env, before_patch(session, settings))
     for note in source.notes:
         session.emit(Warned(message=note))
     if source.dirty:
@@ -174,6 +197,7 @@ def plan_rollback(session: Session, settings: Settings, target: Target) -> Rollb
         checks=settings.checks,
         limits=settings.limits,
         deploy_id=deploy_id_of(session),
+        started=session.started,
     )
 
 

@@ -1,23 +1,23 @@
-"""Credentials: the client library reads them; here its silences become errors.
-
-It only logs when an exec plugin fails (kubernetes/config/kube_config.py, `_load_from_exec_plugin`), and would go on
-without credentials.
-"""
+"""Credentials: the client library reads them, from the kubeconfig and from what a login plugin gave (plugin.py)."""
 
 from __future__ import annotations
 
-import logging
+import json
 import ssl
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from base64 import b64encode
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import urllib3
 
+from kdeploy.bounded import bounded
+from kdeploy.clock import Deadline
 from kdeploy.cluster.kubeconfig import Context
+from kdeploy.cluster.plugin import Credential, log_in
 from kdeploy.errors import ClusterError, ConfigError
 from kdeploy.model import Reason
 from kdeploy.secret import Secret
@@ -52,16 +52,18 @@ class Session:
         return [*token, *self.impersonate]
 
 
-def open_session(context: Context) -> Session:
-    """Reads the credentials of `context`, running its exec plugin if it has one.
+def open_session(context: Context, deadline: Deadline) -> Session:
+    """Reads the credentials of `context`, running its login plugin if it has one, until `deadline` at most.
 
     Raises ConfigError where kubeconfig is wrong (exit 2), ClusterError where the plugin fails (exit 4).
     """
     from kubernetes.client.rest import RESTClientObject
 
+    credential = log_in(context.plugin, _left(context, deadline)) if context.plugin else None
     # Inline certificates and keys pass through files, since OpenSSL reads only those: they are gone when this returns.
     with tempfile.TemporaryDirectory(prefix="kdeploy-") as folder:
-        configuration = _load(context, folder)
+        own = (_overlay(context.user, credential, folder),) if credential else ()
+        configuration = _in_time(partial(_load, context, (*own, *context.paths), folder), context, deadline)
         tls = _tls(configuration) if context.server.startswith("https://") else None
     _set_transport(configuration, context)
     pool = RESTClientObject(configuration).pool_manager
@@ -80,63 +82,62 @@ def open_session(context: Context) -> Session:
     )
 
 
-def _load(context: Context, folder: str) -> Configuration:
+def _overlay(user: str, credential: Credential, folder: str) -> str:
+    """A kubeconfig that gives `user` the credential: as the first of several, it wins. Returns its path."""
+    fields: dict[str, str] = {}
+    if credential.token:
+        fields["token"] = credential.token.reveal()
+    if credential.certificate and credential.key:
+        fields["client-certificate-data"] = b64encode(credential.certificate.reveal().encode()).decode()
+        fields["client-key-data"] = b64encode(credential.key.reveal().encode()).decode()
+    path = Path(folder, "login.yaml")  # the folder is its owner's alone
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "users": [{"name": user, "user": fields}]}))
+    return str(path)
+
+
+def _in_time(load: Callable[[], Configuration], context: Context, deadline: Deadline) -> Configuration:
+    """An `auth-provider` may renew its token over the network, for as long as it likes."""
+    try:
+        return bounded(load, _left(context, deadline))
+    except TimeoutError:
+        raise _late(context) from None
+
+
+def _left(context: Context, deadline: Deadline) -> float:
+    try:
+        return deadline.remaining()
+    except TimeoutError:
+        raise _late(context) from None
+
+
+def _late(context: Context) -> ClusterError:
+    return ClusterError(
+        f"the credentials of context {context.name!r} could not be had in time",
+        hint="log in to the cluster anew, or allow more time, then run this again",
+        reason=Reason.FORBIDDEN,
+    )
+
+
+def _load(context: Context, paths: Sequence[str], folder: str) -> Configuration:
     """A filled `Configuration` of the client library. `folder` takes its temporary files."""
     from kubernetes.client import Configuration
     from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
 
     configuration = Configuration()
-    with _logged_errors() as logged:
-        try:
-            if context.paths:
-                load_kube_config(  # type: ignore[no-untyped-call]
-                    config_file=":".join(context.paths),
-                    context=context.name,
-                    client_configuration=configuration,
-                    temp_file_path=folder,
-                )
-            else:
-                load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        except (ConfigException, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-            message = f"the credentials of context {context.name!r} cannot be read: {one_line(str(error))}"
-            raise ConfigError(message, hint="correct the kubeconfig, or log in to the cluster anew") from None
-    if context.plugin is not None and (logged or not (configuration.api_key or configuration.cert_file)):
-        raise _plugin_failed(context, logged)
-    return configuration
-
-
-def _plugin_failed(context: Context, logged: list[str]) -> ClusterError:
-    said = one_line(" ".join(logged)) or "it gave neither a token nor a certificate"
-    # On a terminal the plugin writes to it directly, and the library stumbles over the stderr that it did not catch.
-    if "NoneType" in said:
-        said = "see what it wrote above"
-    return ClusterError(
-        f"the login plugin {one_line(context.plugin or '')!r} of context {context.name!r} failed: {said}",
-        hint=one_line(context.plugin_hint) or "log in with the cluster provider's own command, then run this again",
-        reason=Reason.FORBIDDEN,
-    )
-
-
-class _Collector(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.messages: list[str] = []
-        self._thread = threading.get_ident()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.module == "kube_config" and record.thread == self._thread:
-            self.messages.append(record.getMessage())
-
-
-@contextmanager
-def _logged_errors() -> Iterator[list[str]]:
-    """What the library's kubeconfig loader logs as an error meanwhile. It logs to the root logger."""
-    root, collector = logging.getLogger(), _Collector()
-    root.addHandler(collector)
     try:
-        yield collector.messages
-    finally:
-        root.removeHandler(collector)
+        if paths:
+            load_kube_config(  # type: ignore[no-untyped-call]
+                config_file=":".join(paths),
+                context=context.name,
+                client_configuration=configuration,
+                temp_file_path=folder,
+            )
+        else:
+            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except (ConfigException, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        message = f"the credentials of context {context.name!r} cannot be read: {one_line(str(error))}"
+        raise ConfigError(message, hint="correct the kubeconfig, or log in to the cluster anew") from None
+    return configuration
 
 
 def _tls(configuration: Configuration) -> ssl.SSLContext:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kdeploy.cluster.plugin import Plugin, plugin_of
 from kdeploy.errors import ConfigError
 from kdeploy.model import Obj
 from kdeploy.text import one_line
 
 IN_CLUSTER = "in-cluster"
+# No plugin is asked where the user has one of these (client-go's plugin/pkg/client/auth/exec, UpdateTransportConfig).
+_BEFORE_PLUGIN = ("token", "tokenFile")
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -26,17 +29,17 @@ class Context:
     """One kubeconfig context, or the pod's own service account where `paths` is empty.
 
     `namespace` is the one that the context (or the service account's folder) names, None where it names none.
-    `impersonate` are headers for the user's `as` fields; `plugin` is the exec plugin's command, `plugin_hint` what its
-    author says about installing it; `own_proxy` is true where the context names a proxy itself (`proxy-url`).
+    `user` is the name of the context's user, `impersonate` are headers for that user's `as` fields, `plugin` logs in as
+    that user; `own_proxy` is true where the context names a proxy itself (`proxy-url`).
     """
 
     name: str
     server: str
     namespace: str | None
     paths: tuple[str, ...] = ()
+    user: str = ""
     impersonate: tuple[tuple[str, str], ...] = ()
-    plugin: str | None = None
-    plugin_hint: str = ""
+    plugin: Plugin | None = None
     own_proxy: bool = False
 
 
@@ -107,15 +110,14 @@ def _from_files(paths: tuple[str, ...], wanted: str | None) -> Context:
     if not isinstance(server, str) or not server.startswith(("https://", "http://")):
         raise ConfigError(f"the cluster of context {one_line(name)!r} has no server address", hint=f"correct {where}")
     user = _referred(documents, "user", name, chosen) if chosen.get("user") else {}
-    plugin = user.get("exec") if isinstance(user.get("exec"), Mapping) else None
     return Context(
         name=name,
         server=server.rstrip("/"),
         namespace=str(chosen["namespace"]) if chosen.get("namespace") else None,
         paths=paths,
+        user=str(chosen.get("user") or ""),
         impersonate=tuple(_impersonation(user)),
-        plugin=str(plugin.get("command", "")) if plugin else None,
-        plugin_hint=str(plugin.get("installHint") or "") if plugin else "",
+        plugin=_plugin(paths, documents, chosen),
         own_proxy=bool(cluster.get("proxy-url")),
     )
 
@@ -164,6 +166,23 @@ def _referred(documents: Iterable[Obj], inner: str, context: str, chosen: Obj) -
             hint=_nearest(name, entries),
         )
     return entries[name]
+
+
+def _plugin(paths: Sequence[str], documents: Sequence[Obj], chosen: Obj) -> Plugin | None:
+    """The login plugin of the context's user; None where it has none, or a token that goes before it."""
+    found = _home(paths, documents, "user", chosen)
+    cluster = _home(paths, documents, "cluster", chosen)
+    if found is None or cluster is None or any(found[1].get(key) for key in _BEFORE_PLUGIN):
+        return None
+    block = found[1].get("exec")
+    return plugin_of(block, found[0], cluster[1], cluster[0]) if isinstance(block, Mapping) else None
+
+
+def _home(paths: Sequence[str], documents: Sequence[Obj], inner: str, chosen: Obj) -> tuple[Path, Obj] | None:
+    """The folder that relative paths of the context's cluster or user start from, and the entry itself."""
+    name = str(chosen.get(inner) or "")
+    found = ((Path(path).parent, _named([one], inner + "s", inner)) for path, one in zip(paths, documents, strict=True))
+    return next(((folder, entries[name]) for folder, entries in found if name in entries), None)
 
 
 def _impersonation(user: Obj) -> Iterable[tuple[str, str]]:

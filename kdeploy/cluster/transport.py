@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -20,6 +19,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from kdeploy import __version__
+from kdeploy.bounded import bounded
 from kdeploy.cluster.answers import Doing, ThrottledError, decode, failure, status_of
 from kdeploy.cluster.auth import Session
 from kdeploy.cluster.failures import transport_failure
@@ -230,25 +230,12 @@ class Transport:
             return self._session
 
     def _bounded(self, call: Callable[[], T], seconds: float, doing: Doing) -> T:
-        """Runs `call` in a thread of its own, which is left behind where it takes longer."""
-        results: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
-
-        def run() -> None:
-            try:
-                results.put((call(), None))
-            except BaseException as error:  # it is raised again in the caller's thread
-                results.put((None, error))
-
-        threading.Thread(target=run, name="kdeploy-request", daemon=True).start()
         try:
-            result, error = results.get(timeout=seconds)
-        except Empty:
+            return bounded(call, seconds, "kdeploy-request")
+        except TimeoutError:
             raise UnreachableError(
                 f"cannot {doing}: the API server did not answer in {seconds:.0f} s", hint="is it reachable from here?"
             ) from None
-        if error is not None:
-            raise error
-        return result  # type: ignore[return-value]  # it is set where no error is
 
 
 def pause_after(error: ClusterError, attempt: int, longest: float = 5.0) -> float:

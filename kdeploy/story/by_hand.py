@@ -29,16 +29,17 @@ SHORTEST = 7
 
 def verify(request: VerifyRequest, edges: Edges) -> Report:
     """Runs the checks on what runs now; changes nothing. Outcome PASSED or FAILED."""
-    run = Run(edges=edges, target=request.target, started=edges.clock.now(), url=None)
+    run = Run(edges=edges, target=request.target, started=_started(request, edges), url=None)
+    until = run.started + request.limits.timeout
     try:
-        snapshot = edges.cluster.open(request.target, run.now() + READ_TIMEOUT)
+        snapshot = edges.cluster.open(request.target, min(until, run.now() + READ_TIMEOUT))
         workload = _workload(snapshot, request)
         run.containers = request.containers or _all(workload)
         restarts = restarts_of(new_pods(snapshot))
         expected = expect(workload, crash_budget=request.limits.crash_budget, restarts_before=restarts)
         expected = settled(snapshot, replace(expected, containers=run.containers))
         with run.phase(Phase.VERIFY):
-            examined = examine(run, Phase.VERIFY, request.checks, expected, run.now() + request.limits.timeout)
+            examined = examine(run, Phase.VERIFY, request.checks, expected, until)
     except KdeployError as error:
         return run.stopped(error)
     run.checks = examined.checks
@@ -59,10 +60,11 @@ def _verified(run: Run, request: VerifyRequest, verdict: Verdict) -> Report:
 
 def rollback(request: RollbackRequest, edges: Edges) -> Report:
     """Restores a verified revision, waits for it and verifies it. Outcome RESTORED, REFUSED, ROLLBACK_FAILED, ..."""
-    run = Run(edges=edges, target=request.target, started=edges.clock.now(), deploy_id=request.deploy_id)
+    run = Run(edges=edges, target=request.target, started=_started(request, edges), deploy_id=request.deploy_id)
+    until = run.started + request.limits.rollback_timeout
     try:
-        edges.cluster.preflight(request.target, run.now() + READ_TIMEOUT)
-        snapshot = edges.cluster.open(request.target, run.now() + READ_TIMEOUT)
+        edges.cluster.preflight(request.target, min(until, run.now() + READ_TIMEOUT))
+        snapshot = edges.cluster.open(request.target, min(until, run.now() + READ_TIMEOUT))
         workload = _workload(snapshot, request)
         refuse_unfit(workload)
         run.containers = request.containers or _all(workload)
@@ -76,7 +78,7 @@ def rollback(request: RollbackRequest, edges: Edges) -> Report:
         edges.interrupts.defer()
     except KdeployError as error:
         return run.stopped(error)
-    return _restore(run, request, to, workload)
+    return _restore(run, request, to, workload, until)
 
 
 def choose(snapshot: Snapshot, to: str | None) -> RollbackTarget:
@@ -118,7 +120,7 @@ def _is_named(revision: Revision, to: str) -> bool:
     return commit.startswith(to.lower()) or digest.removeprefix("sha256:").startswith(wanted)
 
 
-def _restore(run: Run, request: RollbackRequest, to: RollbackTarget, workload: Obj) -> Report:
+def _restore(run: Run, request: RollbackRequest, to: RollbackTarget, workload: Obj, until: float) -> Report:
     plan = RestorePlan(
         target=request.target,
         to=to,
@@ -126,7 +128,7 @@ def _restore(run: Run, request: RollbackRequest, to: RollbackTarget, workload: O
         checks=request.checks,
         containers=run.containers,
         crash_budget=request.limits.crash_budget,
-        until=run.now() + request.limits.rollback_timeout,
+        until=until,
     )
     with run.phase(Phase.ROLLBACK, to.why):
         restoration = restore(run, plan)
@@ -138,6 +140,10 @@ def _restore(run: Run, request: RollbackRequest, to: RollbackTarget, workload: O
     if outcome is Outcome.ROLLBACK_FAILED and not restoration.sent:
         outcome = Outcome.REFUSED
     return run.report(outcome, restoration.reason, restoration.message)
+
+
+def _started(request: VerifyRequest | RollbackRequest, edges: Edges) -> float:
+    return edges.clock.now() if request.started is None else request.started
 
 
 def _workload(snapshot: Snapshot, request: VerifyRequest | RollbackRequest) -> Obj:

@@ -11,7 +11,7 @@ from kdeploy.story.run import Run
 from kdeploy.text import one_line
 
 SECONDS = 1.0
-"""For all of it together: putting the old version back is more urgent than telling why."""
+"""For each of the two together: putting the old version back is more urgent than telling why."""
 
 MOST = 3
 LINES = 20
@@ -36,9 +36,11 @@ def image_evidence(run: Run) -> None:
     """
     if run.image is None:
         return
+    until = run.now() + SECONDS
     for digest in sorted(_reported(run) - {run.image.digest}):
         try:
-            same = run.edges.registry.same_config(run.image.repository, run.image.digest, digest, SECONDS)
+            left = until - run.now()
+            same = run.edges.registry.same_config(run.image.repository, run.image.digest, digest, left)
         except Exception:  # evidence is no reason to take a verified version back
             same = None
         if same is not True:

@@ -14,7 +14,8 @@ class DeployRequest:
     """One deploy, decided before anything is asked of anyone.
 
     Either `build` says what to build, or `image` is a reference with a tag or digest that exists. `run` is
-    "PIPELINE#NUMBER" or empty.
+    "PIPELINE#NUMBER" or empty. `started` is when the command began (on `Clock.now`; None: now): what it asked git, and
+    its login to the cluster, count towards the build timeout.
     """
 
     target: Target
@@ -34,21 +35,26 @@ class DeployRequest:
     force: bool = False
     dry_run: bool = False
     url: str | None = None
+    started: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyRequest:
-    """Health checks on what runs now."""
+    """Health checks on what runs now, done within `limits.timeout` of the command's beginning (`started`, as above)."""
 
     target: Target
     containers: tuple[str, ...] = ()
     checks: tuple[HttpCheck, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    started: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackRequest:
-    """A rollback by hand. `to` is a revision number, a commit, a digest, or None for the newest verified one."""
+    """A rollback by hand, done within `limits.rollback_timeout` of the command's beginning (`started`, as above).
+
+    `to` is a revision number, a commit, a digest, or None for the newest verified one.
+    """
 
     target: Target
     containers: tuple[str, ...] = ()
@@ -56,3 +62,4 @@ class RollbackRequest:
     checks: tuple[HttpCheck, ...] = ()
     limits: Limits = field(default_factory=Limits)
     deploy_id: str
+    started: float | None = None

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import io
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kdeploy import __version__
+from kdeploy.clock import Deadline
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -20,21 +21,6 @@ if TYPE_CHECKING:
 MAX_BODY = 64 * 1024
 """How many bytes of a body are read."""
 EXCERPT_BYTES = 2048
-
-
-class Deadline:
-    """A moment, `seconds` from now, that bounds everything a probe does. `now` gives monotonic seconds."""
-
-    def __init__(self, now: Callable[[], float], seconds: float) -> None:
-        self._now = now
-        self._end = now() + seconds
-
-    def remaining(self) -> float:
-        """The seconds left. Raises TimeoutError where there are none."""
-        left = self._end - self._now()
-        if left <= 0:
-            raise TimeoutError
-        return left
 
 
 class Wire(Protocol):

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from kdeploy.clock import Deadline
 from kdeploy.ports import Clock, Probe, Sample
 from kdeploy.verify.answer import Found, Trouble
-from kdeploy.verify.exchange import Deadline
 from kdeploy.verify.pod import PodAsker, PodProxy
 from kdeploy.verify.portforward import PodDialer
 from kdeploy.verify.url import UrlAsker

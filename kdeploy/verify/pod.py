@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from typing import Protocol
 
+from kdeploy.clock import Deadline
 from kdeploy.errors import KdeployError
 from kdeploy.ports import Clock, Probe
 from kdeploy.text import one_line
 from kdeploy.verify.answer import Found, ProxyAnswer, Trouble, apps_answer, no_answer, proxied_answer, subject
-from kdeploy.verify.exchange import Deadline, Wire, get
+from kdeploy.verify.exchange import Wire, get
 from kdeploy.verify.portforward import ForwardDeniedError, PodDialer, PodRefusedError
 
 _NEARLY = 0.95

@@ -18,8 +18,9 @@ from typing import Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 from kdeploy import __version__
+from kdeploy.clock import Deadline
 from kdeploy.text import one_line
-from kdeploy.verify.exchange import Deadline, Wire
+from kdeploy.verify.exchange import Wire
 
 _PROTOCOL = "v4.channel.k8s.io"
 _DATA, _ERROR = 0, 1

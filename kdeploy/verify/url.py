@@ -12,10 +12,11 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies_environment
 
+from kdeploy.clock import Deadline
 from kdeploy.model import HttpCheck
 from kdeploy.text import one_line
 from kdeploy.verify.answer import Found, apps_answer, no_answer, subject
-from kdeploy.verify.exchange import Deadline, SocketWire, get
+from kdeploy.verify.exchange import SocketWire, get
 
 
 class UrlAsker:

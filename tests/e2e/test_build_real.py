@@ -15,6 +15,7 @@ import pytest
 
 from kdeploy.build import inspect_source, open_builder, open_registry, request_build
 from kdeploy.build.plan import INPUTS_LABEL, REVISION_LABEL
+from kdeploy.clock import Deadline
 from kdeploy.config.settings import BuildOptions
 from kdeploy.errors import BuildError, InterruptedBySignalError, RefusedError
 from kdeploy.model import Image, Reason
@@ -24,6 +25,10 @@ pytestmark = pytest.mark.e2e
 
 ENGINES = ("buildx", "classic")
 GIT = ("git", "-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "init.defaultBranch=main")
+
+
+def soon() -> Deadline:
+    return Deadline(time.monotonic, 60)
 
 
 @dataclass
@@ -51,9 +56,9 @@ class Workshop:
         self, engine: str, repository: str, *, timeout: float = 60, tag: str | None = None, **more: object
     ) -> Image:
         options = self.options(**more)
-        source = inspect_source(options, None, self.env)
+        source = inspect_source(options, None, self.env, soon())
         request = request_build(options, source, self.env, repository=repository, tag=tag)
-        return open_builder(engine, self.env).build_and_push(request, self.lines.append, timeout)
+        return open_builder(engine, self.env, soon()).build_and_push(request, self.lines.append, timeout)
 
 
 @pytest.fixture(params=ENGINES)
@@ -111,7 +116,7 @@ def test_an_image_is_pushed_under_the_commit_and_known_by_its_digest(
 
 def test_the_engine_asked_for_is_the_one_that_builds(shop: Workshop, engine: str) -> None:
     titles = {"buildx": "docker buildx", "classic": "Docker's classic builder"}
-    assert open_builder("auto", shop.env).title == titles[engine]
+    assert open_builder("auto", shop.env, soon()).title == titles[engine]
 
 
 def test_the_same_commit_is_reused_and_other_inputs_are_not(shop: Workshop, engine: str, repository: str) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import tarfile
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from kdeploy.build import inspect_source, open_builder, open_registry, request_build
+from kdeploy.clock import Deadline
 from kdeploy.config.settings import BuildOptions
 from kdeploy.sandbox.core.images import ImageInfo, PullError
 from kdeploy.sandbox.registry.manifest import OCI_INDEX, OCI_MANIFEST
@@ -31,6 +33,10 @@ from tests.scenarios.places import AnyCluster
 
 ENGINES = ("buildx", "classic")
 WORDS = "hello from a layer\n"
+
+
+def soon() -> Deadline:
+    return Deadline(time.monotonic, 120)
 
 
 @pytest.fixture(scope="module")
@@ -163,12 +169,12 @@ def test_kdeploys_builders_push_to_it_and_find_it_again(
     checkout.git("-c", "user.name=T", "-c", "user.email=t@example.com", "commit", "--quiet", "--message=one")
     options = BuildOptions(context=str(checkout.folder), dockerfile=str(checkout.folder / "Dockerfile"))
     env = dict(os.environ)
-    request = request_build(options, inspect_source(options, None, env), env, repository=repository)
+    request = request_build(options, inspect_source(options, None, env, soon()), env, repository=repository)
     lines: list[str] = []
 
-    image = open_builder(engine, env).build_and_push(request, lines.append, 60)
+    image = open_builder(engine, env, soon()).build_and_push(request, lines.append, 60)
     assert open_registry(env).find(f"{repository}:{image.tag}") == image.digest
-    again = open_builder(engine, env).build_and_push(request, lines.append, 60)
+    again = open_builder(engine, env, soon()).build_and_push(request, lines.append, 60)
     assert (again.digest, again.reused) == (image.digest, True)
     if engine == "layers":  # the rig's own registry, Docker's 2.8, gets the very same
         theirs = f"{cluster.registry}/{repository.partition('/')[2]}"

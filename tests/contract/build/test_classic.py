@@ -136,7 +136,7 @@ def seen() -> list[str]:
 def build(engine: Engine, request: BuildRequest, seen: list[str], timeout: float = 10) -> Image:
     client = docker.APIClient(base_url=engine.address, version="1.41")
     try:
-        return ClassicBuilder(client=client, find=lambda _: None).build_and_push(request, seen.append, timeout)
+        return ClassicBuilder(client=client, find=lambda *_: None).build_and_push(request, seen.append, timeout)
     finally:
         client.close()
 
@@ -162,7 +162,7 @@ def test_a_push_may_be_silent_for_longer_than_the_sdk_waits(source: BuildRequest
     with Engine(push=[PUSHED], slow_push=0.3) as engine:
         client = docker.APIClient(base_url=engine.address, version="1.41")
         client.timeout = 0.1  # type: ignore[assignment]
-        assert ClassicBuilder(client=client, find=lambda _: None).build_and_push(source, seen.append, 10) == IMAGE
+        assert ClassicBuilder(client=client, find=lambda *_: None).build_and_push(source, seen.append, 10) == IMAGE
         client.close()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from kdeploy.build import inspect_source, request_build
 from kdeploy.build.git import Git, GitHistory
 from kdeploy.build.source import Source, inspect
+from kdeploy.clock import Deadline
 from kdeploy.config.settings import BuildOptions
 from kdeploy.errors import ConfigError
 
@@ -267,7 +269,7 @@ def test_outside_of_git_history_knows_nothing(tmp_path: Path) -> None:
 
 def test_a_missing_dockerfile_is_named_before_anything_is_built(repo: Path) -> None:
     options = BuildOptions(context=str(repo), dockerfile=str(repo / "Dockerfile.prod"))
-    source = inspect_source(options, None, ENV)
+    source = inspect_source(options, None, ENV, Deadline(time.monotonic, 60))
     with pytest.raises(ConfigError, match=r"Dockerfile\.prod cannot be read") as caught:
         request_build(options, source, ENV, repository="web")
     assert "--dockerfile" in caught.value.hint

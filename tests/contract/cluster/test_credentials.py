@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
-import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from kdeploy.clock import SystemClock
-from kdeploy.cluster.auth import open_session
+from kdeploy.clock import Deadline, SystemClock
+from kdeploy.cluster.auth import Session, open_session
 from kdeploy.cluster.connect import connect
 from kdeploy.cluster.kubeconfig import Context, choose_context
 from kdeploy.errors import ClusterError, ConfigError, UnreachableError
@@ -23,6 +23,10 @@ from tests.contract.cluster.conftest import Connect, fill, kubeconfig
 # A certificate for 127.0.0.1 signed by itself, with its key; it protects nothing.
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
 AUTHORITY = Path(__file__).with_name("loopback.crt")
+
+
+def in_time() -> Deadline:
+    return Deadline(time.monotonic, 20)
 
 
 def soon(seconds: float = 5.0) -> float:
@@ -114,22 +118,89 @@ def test_the_users_impersonation_is_kept(connected: Connect, server: ApiServer, 
     assert server.seen[0].headers["impersonate-user"] == "jane"
 
 
-@pytest.mark.parametrize("terminal", [False, True])
-def test_a_login_plugin_that_fails_is_an_error_with_its_own_words(
-    server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool
-) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal, raising=False)
-    monkeypatch.setattr(sys, "stderr", sys.__stderr__)
-    monkeypatch.setattr(sys, "stdin", None)
-    user = plugin(tmp_path, "import sys; sys.exit('your session has ended\\x1b[31m')")
-    context = choose_context(kubeconfig=kubeconfig(tmp_path, server.url, user=user), context=None, environ={})
-    handlers = list(logging.getLogger().handlers)
+def open_as(user: dict[str, Any], server: ApiServer, folder: Path, **cluster: Any) -> Session:
+    path = kubeconfig(folder, server.url, user=user, **cluster)
+    return open_session(choose_context(kubeconfig=path, context=None, environ={}), in_time())
+
+
+def test_a_login_plugin_that_fails_is_an_error_with_its_own_words(server: ApiServer, tmp_path: Path) -> None:
     with pytest.raises(ClusterError) as caught:
-        open_session(context)
+        open_as(plugin(tmp_path, "import sys; sys.exit('your session has ended\\x1b[31m')"), server, tmp_path)
     assert (caught.value.outcome, caught.value.reason) == (Outcome.REFUSED, Reason.FORBIDDEN)
-    assert ("wrote above" if terminal else "your session has ended") in caught.value.message
+    assert "your session has ended" in caught.value.message
     assert "\x1b" not in caught.value.message
-    assert logging.getLogger().handlers == handlers
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_at_a_terminal_a_login_plugin_talks_to_the_person_if_it_wants_to(
+    server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    asks = (
+        "import json, os, sys\nprint(json.loads(os.environ['KUBERNETES_EXEC_INFO'])['spec'], file=sys.stderr)\nexit(3)"
+    )
+    user = plugin(tmp_path, asks)
+    for mode, at_terminal in (("IfAvailable", True), ("Always", True), ("Never", False)):
+        user["exec"]["interactiveMode"] = mode
+        with pytest.raises(ClusterError, match="see above" if at_terminal else "'interactive': False"):
+            open_as(user, server, tmp_path)
+        assert ("'interactive': True" in capfd.readouterr().err) is at_terminal
+    monkeypatch.setattr(sys, "stdin", None)
+    user["exec"]["interactiveMode"] = "Always"
+    with pytest.raises(ClusterError, match="it wants a terminal"):
+        open_as(user, server, tmp_path)
+
+
+def test_a_login_plugin_is_told_of_the_cluster_where_the_kubeconfig_says_so(server: ApiServer, tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_bytes(AUTHORITY.read_bytes())
+    told = tmp_path / "told"
+    user = plugin(tmp_path, f"import os\nopen({str(told)!r}, 'w').write(os.environ['KUBERNETES_EXEC_INFO'])\nexit(3)")
+    user["exec"]["provideClusterInfo"] = True
+    extension = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "a"}}
+    with pytest.raises(ClusterError, match="it ended with code 3"):
+        open_as(user, server, tmp_path, **{"certificate-authority": "ca.crt", "extensions": [extension]})
+    data = base64.b64encode(AUTHORITY.read_bytes()).decode()
+    assert json.loads(told.read_text())["spec"]["cluster"] == {
+        "server": server.url,
+        "certificate-authority-data": data,
+        "config": {"audience": "a"},
+    }
+
+
+def test_a_login_plugin_may_lie_beside_the_kubeconfig(
+    connected: Connect, server: ApiServer, target: Target, tmp_path: Path
+) -> None:
+    said = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "near"}}
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "login"
+    program.write_text(f"#!/bin/sh\necho '{json.dumps(said)}'\n")
+    program.chmod(0o755)
+    connected({"exec": {"apiVersion": said["apiVersion"], "command": "bin/login"}}).preflight(target, soon())
+    assert server.seen[0].headers["authorization"] == "Bearer near"
+
+
+def test_a_login_plugin_may_give_a_client_certificate(server: ApiServer, tmp_path: Path) -> None:
+    pem = CERTIFICATE.read_text()
+    status = {"clientCertificateData": pem, "clientKeyData": pem}
+    said = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
+    user = plugin(tmp_path, f"print({json.dumps(said)!r})")
+    path = kubeconfig(tmp_path, "https://127.0.0.1:1", user=user)
+    session = open_session(choose_context(kubeconfig=path, context=None, environ={}), in_time())
+    assert session.tls is not None
+    assert session.authorization is None
+    del status["clientKeyData"]
+    user = plugin(tmp_path, f"print({json.dumps(said)!r})")
+    with pytest.raises(ClusterError, match="certificate with its key"):
+        open_as(user, server, tmp_path)
+
+
+def test_a_token_goes_before_a_login_plugin(connected: Connect, server: ApiServer, target: Target) -> None:
+    connected({"token": "mine", "exec": {"apiVersion": "v1", "command": "no-such"}}).preflight(target, soon())
+    assert server.seen[0].headers["authorization"] == "Bearer mine"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +217,7 @@ def test_a_login_plugin_that_gives_nothing_useful_is_an_error(server: ApiServer,
     user = plugin(tmp_path, f"print({said!r})")
     context = choose_context(kubeconfig=kubeconfig(tmp_path, server.url, user=user), context=None, environ={})
     with pytest.raises(ClusterError, match="login plugin"):
-        open_session(context)
+        open_session(context, in_time())
 
 
 def test_a_login_plugin_that_is_not_installed_comes_with_its_authors_hint(server: ApiServer, tmp_path: Path) -> None:
@@ -154,7 +225,7 @@ def test_a_login_plugin_that_is_not_installed_comes_with_its_authors_hint(server
     user["exec"] |= {"command": "no-such-login-plugin", "installHint": "install it with x"}
     context = choose_context(kubeconfig=kubeconfig(tmp_path, server.url, user=user), context=None, environ={})
     with pytest.raises(ClusterError, match="no-such-login-plugin") as caught:
-        open_session(context)
+        open_session(context, in_time())
     assert caught.value.hint == "install it with x"
 
 
@@ -207,7 +278,7 @@ def test_inline_keys_do_not_stay_on_the_disk(
     pem = base64.b64encode(CERTIFICATE.read_bytes()).decode()
     user = {"client-certificate-data": pem, "client-key-data": pem}
     path = kubeconfig(tmp_path, "https://127.0.0.1:1", user=user)
-    assert open_session(choose_context(kubeconfig=path, context=None, environ={})).tls is not None
+    assert open_session(choose_context(kubeconfig=path, context=None, environ={}), in_time()).tls is not None
     assert list(folder.iterdir()) == []
 
 
@@ -216,7 +287,7 @@ def test_a_certificate_that_is_none_is_the_kubeconfigs_fault(tmp_path: Path, dat
     authority: dict[str, Any] = {"certificate-authority-data": data}
     path = kubeconfig(tmp_path, "https://127.0.0.1:1", **authority)
     with pytest.raises(ConfigError) as caught:
-        open_session(choose_context(kubeconfig=path, context=None, environ={}))
+        open_session(choose_context(kubeconfig=path, context=None, environ={}), in_time())
     assert caught.value.hint
 
 
@@ -249,11 +320,11 @@ def test_the_environments_proxy_is_used_but_not_for_loopback(
     for context, proxied in ((near, False), (far, True)):
         (tmp_path / context.server[8:11]).mkdir()
         path = kubeconfig(tmp_path / context.server[8:11], context.server)
-        session = open_session(choose_context(kubeconfig=path, context=None, environ={}))
+        session = open_session(choose_context(kubeconfig=path, context=None, environ={}), in_time())
         assert (session.pool.proxy is not None) is proxied
     monkeypatch.setenv("NO_PROXY", "acme")
     path = kubeconfig(tmp_path, far.server)
-    assert open_session(choose_context(kubeconfig=path, context=None, environ={})).pool.proxy is None
+    assert open_session(choose_context(kubeconfig=path, context=None, environ={}), in_time()).pool.proxy is None
 
 
 def test_a_service_account_is_read_in_a_pod(

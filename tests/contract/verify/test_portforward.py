@@ -13,7 +13,7 @@ from functools import partial
 
 import pytest
 
-from kdeploy.verify.exchange import Deadline
+from kdeploy.clock import Deadline
 from kdeploy.verify.portforward import ApiEndpoint, ForwardDeniedError, PodRefusedError, PortForwarder
 from tests.contract.verify.peers import Handler, Serve, answers, hangs_after, read_head
 

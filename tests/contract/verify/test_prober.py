@@ -11,12 +11,12 @@ from queue import Empty, SimpleQueue
 
 import pytest
 
-from kdeploy.clock import SystemClock
+from kdeploy.clock import Deadline, SystemClock
 from kdeploy.errors import UnreachableError
 from kdeploy.model import HttpCheck
 from kdeploy.ports import Probe, Sample
 from kdeploy.verify.answer import Found, ProxyAnswer
-from kdeploy.verify.exchange import Deadline, SocketWire, Wire
+from kdeploy.verify.exchange import SocketWire, Wire
 from kdeploy.verify.http import HttpProber
 from kdeploy.verify.pod import PodAsker
 from kdeploy.verify.portforward import ForwardDeniedError, PodRefusedError

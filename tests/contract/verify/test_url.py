@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from kdeploy.clock import Deadline
 from kdeploy.model import HttpCheck
 from kdeploy.verify.answer import Found
-from kdeploy.verify.exchange import Deadline
 from kdeploy.verify.url import UrlAsker
 from tests.contract.verify.peers import Handler, Serve, answers, drips, hangs_after, read_head, says
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from kdeploy.build.credentials import DockerLogins, Login, load_logins
-from kdeploy.build.process import NOT_FOUND, Finished
 from kdeploy.errors import RefusedError
 from kdeploy.model import Reason
+from kdeploy.process import NOT_FOUND, Finished
 from kdeploy.secret import Secret
 
 AUTH = base64.b64encode(b"ann:pa:ss").decode()

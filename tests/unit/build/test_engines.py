@@ -13,12 +13,12 @@ from kdeploy.build.buildx import BuildxBuilder, buildx_command
 from kdeploy.build.classic import ClassicBuilder
 from kdeploy.build.failure import build_failure
 from kdeploy.build.plan import INPUTS_LABEL, REVISION_LABEL
-from kdeploy.build.process import NOT_FOUND, Finished
 from kdeploy.build.reuse import ReusingBuilder
 from kdeploy.build.select import select
 from kdeploy.errors import BuildError, ConfigError, RefusedError
 from kdeploy.model import Image, Reason
 from kdeploy.ports import Builder, BuildRequest
+from kdeploy.process import NOT_FOUND, Finished
 from kdeploy.reference import Reference
 
 COMMIT = "a" * 40
@@ -37,7 +37,7 @@ REQUEST = BuildRequest(
 IMAGE = Image(repository="reg.example/acme/web", tag=COMMIT, digest=DIGEST)
 
 
-def absent(reference: str) -> str | None:
+def absent(reference: str, timeout: float) -> str | None:
     return None
 
 
@@ -101,7 +101,7 @@ def test_the_digest_is_the_pushed_one_of_the_metadata_file() -> None:
 def test_without_a_digest_in_the_metadata_the_registry_is_asked(metadata: object) -> None:
     asked: list[str] = []
 
-    def find(reference: str) -> str:
+    def find(reference: str, timeout: float) -> str:
         asked.append(reference)
         return DIGEST
 
@@ -194,13 +194,13 @@ class Shelf:
     refuses: bool = False
     asked: list[str] = field(default_factory=list)
 
-    def find(self, reference: str) -> str | None:
+    def find(self, reference: str, timeout: float) -> str | None:
         self.asked.append(reference)
         if self.refuses:
             raise RefusedError("the registry is down")
         return self.digest
 
-    def labels(self, repository: str, digest: str) -> Mapping[str, str]:
+    def labels(self, repository: str, digest: str, timeout: float) -> Mapping[str, str]:
         return self.found
 
 

@@ -34,7 +34,7 @@ class Logins:
     found: Login | None = None
     asked: list[str] = field(default_factory=list)
 
-    def login(self, domain: str) -> Login | None:
+    def login(self, domain: str, timeout: float) -> Login | None:
         self.asked.append(domain)
         return self.found
 
@@ -46,7 +46,7 @@ def http() -> Iterator[responses.RequestsMock]:
 
 
 def registry(login: Login | None = None, insecure: tuple[str, ...] = ()) -> DistributionRegistry:
-    return DistributionRegistry(Transport(Logins(login), insecure=lambda: insecure, sleep=lambda _: None))
+    return DistributionRegistry(Transport(Logins(login), insecure=lambda _: insecure, sleep=lambda _: None))
 
 
 def put(http: responses.RequestsMock, kind: str, value: object) -> str:

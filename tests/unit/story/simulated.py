@@ -267,7 +267,7 @@ class FakeEdges:
         age = self.cluster.world.clock.time - status["state"]["running"]["startedAt"]
         return False if behaviour.sick_after is not None and age >= behaviour.sick_after else behaviour.healthy
 
-    def resolve(self, reference: str) -> Image:
+    def resolve(self, reference: str, timeout: float) -> Image:
         """`Registry`."""
         version = reference.rpartition(":")[2]
         if version == "absent":

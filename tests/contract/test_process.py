@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kdeploy.build.process import NOT_FOUND, run, stream
+from kdeploy.process import NOT_FOUND, run, stream
 
 
 class StopError(Exception):

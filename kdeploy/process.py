@@ -1,7 +1,7 @@
 """Programs as child processes, never through a shell: run one for its answer, or stream its lines as they come.
 
 A child gets a process group of its own, and the group is ended whichever way this code is left: a timeout, a signal
-that raises, an error in the caller's callback.
+that raises, an error in the caller's callback; and by `end_all` where a thread that nobody waits for any more runs it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from kdeploy.clock import Deadline
+from kdeploy.text import one_line
+
 NOT_FOUND = 127
 """The exit code that stands for a program that is not there, as shells have it."""
 
@@ -25,7 +28,12 @@ _GRACE = 1.0
 """Seconds between SIGTERM and SIGKILL; GitHub leaves a cancelled job 2.5 s."""
 
 _LONGEST_LINE = 16_384
+_SHOWN = 200
+"""Characters of what a program that was late had written."""
 _LINE_ENDS = re.compile(r"\r\n|\n|\r")
+
+_running: set[subprocess.Popen[bytes]] = set()
+# As global as the process's own table of children, which it mirrors.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,19 +81,50 @@ class Stream(Protocol):
 
 
 def run(
-    command: Sequence[str], *, env: Mapping[str, str] | None = None, stdin: bytes = b"", timeout: float = 60.0
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    timeout: float = 60.0,
+    on_terminal: bool = False,
 ) -> Finished:
-    """See `Run`."""
+    """See `Run`. `on_terminal`: it talks to the person at this process's terminal, and `err` stays empty."""
     try:
-        child = _start(command, env, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        child = _start(
+            command,
+            env,
+            stdin=None if on_terminal else subprocess.PIPE,
+            stderr=None if on_terminal else subprocess.PIPE,
+            own_group=not on_terminal,
+        )
     except OSError as error:
         return Finished(code=NOT_FOUND, err=f"{command[0]}: {error.strerror}")
     with _ended(child):
         try:
-            out, err = child.communicate(stdin, timeout)
+            out, err = child.communicate(None if on_terminal else stdin, timeout)
         except subprocess.TimeoutExpired as error:
-            raise TimeoutError(f"{command[0]} did not end within {timeout:g} s") from error
-    return Finished(code=child.returncode, out=out, err=err.decode("utf-8", "replace"))
+            said = one_line((error.stderr or b"").decode("utf-8", "replace"), _SHOWN)
+            late = f"{command[0]} did not end within {max(timeout, 0.1):.1f} s"
+            raise TimeoutError(f"{late}; it had written: {said}" if said else late) from error
+    return Finished(code=child.returncode, out=out, err=(err or b"").decode("utf-8", "replace"))
+
+
+def within(deadline: Deadline, run: Run = run) -> Run:
+    """`run`, bounded by `deadline` as well: several programs together have no more than that."""
+
+    def run_within(
+        command: Sequence[str], *, env: Mapping[str, str] | None = None, stdin: bytes = b"", timeout: float = 60.0
+    ) -> Finished:
+        return run(command, env=env, stdin=stdin, timeout=deadline.remaining(timeout))
+
+    return run_within
+
+
+def end_all() -> None:
+    """Ends every program that still runs: for the exit of this process."""
+    for child in tuple(_running):
+        if child.poll() is None:
+            _kill(child, signal.SIGKILL)
 
 
 def stream(
@@ -108,7 +147,12 @@ def stream(
 
 
 def _start(
-    command: Sequence[str], env: Mapping[str, str] | None, *, stdin: int, stderr: int
+    command: Sequence[str],
+    env: Mapping[str, str] | None,
+    *,
+    stdin: int | None,
+    stderr: int | None,
+    own_group: bool = True,
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         list(command),
@@ -116,7 +160,7 @@ def _start(
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=stderr,
-        start_new_session=True,
+        start_new_session=own_group,
     )
 
 
@@ -149,6 +193,7 @@ def _lines(child: subprocess.Popen[bytes], deadline: float) -> Iterator[str]:
 @contextlib.contextmanager
 def _ended(child: subprocess.Popen[bytes]) -> Iterator[None]:
     """Leaves no process of the child's group behind where the body did not see it end, and closes the pipes."""
+    _running.add(child)
     try:
         yield
     finally:
@@ -165,8 +210,13 @@ def _ended(child: subprocess.Popen[bytes]) -> Iterator[None]:
             if pipe:
                 with contextlib.suppress(OSError):
                     pipe.close()
+        _running.discard(child)
 
 
 def _kill(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Signals the child and its group; the child alone where it shares this process's own."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, number)
+        if os.getpgid(child.pid) == os.getpgrp():
+            os.kill(child.pid, number)
+        else:
+            os.killpg(child.pid, number)
