@@ -16,12 +16,12 @@ from kdeploy.report.value import Report
 from kdeploy.rollback.choose import Baseline
 from kdeploy.rollout import marks
 from kdeploy.rollout.assess import Expected, expect
-from kdeploy.rollout.classify import restarts_of
 from kdeploy.rollout.containers import choose_containers
 from kdeploy.rollout.objects import annotations_of, images_of
 from kdeploy.rollout.patch import deploy_patch, with_image
 from kdeploy.rollout.preflight import blind, owners, refuse_older, refuse_unfit
 from kdeploy.rollout.revisions import live_revision, new_pods
+from kdeploy.rollout.stale import restarts_before, stale
 from kdeploy.rollout.template import template_hash, template_of
 from kdeploy.story.baseline import is_live, take_baseline
 from kdeploy.story.checks import examine_rollout
@@ -156,10 +156,11 @@ def patch(run: Run, request: DeployRequest, before: Snapshot) -> Expected:
         _is_ours(request.deploy_id, wanted),
     )
     run.emit(Patched(generation=int(live["metadata"].get("generation") or 0), image=run.image.reference))
-    # Where a killed deploy left this very template rolling, its pods' crashes so far are not this run's.
-    taken_over = restarts_of(new_pods(before)) if is_live(run, before) else {}
+    # Where another deploy left this very template rolling, what its pods have shown so far is not this run's fault.
+    taken_over, budget = new_pods(before) if is_live(run, before) else (), request.limits.crash_budget
     return replace(
-        expect(live, crash_budget=request.limits.crash_budget, restarts_before=taken_over),
+        expect(live, crash_budget=budget, restarts_before=restarts_before(taken_over, budget)),
+        stale=stale(workload, taken_over, run.patched),
         deploy_id=request.deploy_id,
         digest=run.image.digest,
         containers=run.containers,

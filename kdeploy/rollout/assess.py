@@ -26,6 +26,7 @@ from kdeploy.rollout.objects import (
     uid_of,
 )
 from kdeploy.rollout.revisions import Revision, live_revision, pods_of
+from kdeploy.rollout.stale import Stale, missed_deadline
 from kdeploy.rollout.template import template_hash, template_of
 
 
@@ -34,8 +35,9 @@ class Expected:
     """The rollout that a verdict is about.
 
     `deploy_id` and `digest` are not looked at where they are None (a rollback, `status`). `restarts_before` holds the
-    restart counts that are not this rollout's fault; with `settled` no further restart is allowed. `calm`: the seconds
-    that a container restarted in this rollout must run before it counts (see calm.py).
+    restart counts that are not this rollout's fault, `stale` what its pods showed before (see stale.py); with `settled`
+    no further restart is allowed. `calm`: the seconds that a container restarted in this rollout must run before it
+    counts (see calm.py).
     """
 
     uid: str
@@ -45,6 +47,7 @@ class Expected:
     containers: tuple[str, ...] = ()
     crash_budget: int = 3
     restarts_before: Restarts = field(default_factory=dict)
+    stale: Stale = field(default_factory=Stale)
     settled: bool = False
     calm: float = 10.0
 
@@ -141,6 +144,7 @@ def _view(workload: Obj, snapshot: Snapshot, expected: Expected) -> _View:
         crash_budget=expected.crash_budget,
         restarts_before=expected.restarts_before,
         none_allowed=expected.settled,
+        stale=expected.stale.shown.keys(),
     )
     counts = PodCounts(
         desired=desired_replicas(workload),
@@ -184,11 +188,11 @@ def _failed_pods(view: _View, _: Expected) -> Verdict | None:
     )
 
 
-def _failed_conditions(view: _View, _: Expected) -> Verdict | None:
-    progressing = condition(view.workload, "Progressing")
-    if progressing is None or progressing.get("reason") != "ProgressDeadlineExceeded" or view.revision is None:
+def _failed_conditions(view: _View, expected: Expected) -> Verdict | None:
+    missed = missed_deadline(view.workload)
+    if not missed or missed == expected.stale.missed or view.revision is None:
         return None
-    message = str(progressing.get("message") or "")
+    message = str((condition(view.workload, "Progressing") or {}).get("message") or "")
     if view.revision.name not in message:  # left over from the rollout before this one
         return None
     culprits = tuple(finding.culprit for finding in view.found) or unready(view.new)

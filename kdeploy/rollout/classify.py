@@ -8,8 +8,8 @@ and pkg/kubelet/kuberuntime/kuberuntime_container.go.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from kdeploy.model import Culprit, Obj, Reason
 from kdeploy.rollout.objects import condition, container_statuses, is_ready, name_of, uid_of
@@ -60,15 +60,22 @@ class Finding:
 
 
 def findings(
-    pods: Sequence[Obj], events: Sequence[Obj], *, crash_budget: int, restarts_before: Restarts, none_allowed: bool
+    pods: Sequence[Obj],
+    events: Sequence[Obj],
+    *,
+    crash_budget: int,
+    restarts_before: Restarts,
+    none_allowed: bool,
+    stale: Collection[tuple[str, str]] = (),
 ) -> tuple[Finding, ...]:
     """What is wrong with the pods of the new revision, permanent findings first.
 
-    `restarts_before` are counts from before the deploy, which are not its fault. With `none_allowed` (after the rollout
-    was complete) any further restart is permanent.
+    `restarts_before` are counts from before the deploy, which are not its fault, and `stale` the containers (as above)
+    that show only what they showed before it. With `none_allowed` (after the rollout was complete) any further restart
+    is permanent.
     """
     found = [
-        finding
+        _of_before(finding) if (uid_of(pod), status["name"]) in stale else finding
         for pod in pods
         for status, init in container_statuses(pod)
         if (finding := _of_container(pod, status, init, events, crash_budget, restarts_before, none_allowed))
@@ -125,6 +132,14 @@ def _of_container(
         message = str(waiting.get("message") or reason)
         return _finding(pod, status, Reason.START_ERROR, message, permanent=bool(_CANNOT_START.search(message)))
     return crash
+
+
+def _of_before(finding: Finding) -> Finding:
+    """The finding as a suspicion: the kubelet has not tried again yet. A name that is none no try can mend."""
+    if not finding.permanent or finding.reason is Reason.INVALID_IMAGE:
+        return finding
+    message = f"{finding.culprit.message} (as before this deploy; the kubelet will try again)"
+    return replace(finding, permanent=False, culprit=replace(finding.culprit, message=message))
 
 
 def _pull(pod: Obj, status: Obj, message: str, events: Sequence[Obj]) -> Finding:

@@ -58,8 +58,9 @@ def examine_rollout(
 
 
 def settled(snapshot: Snapshot, expected: Expected) -> Expected:
-    """From here on, no container of the complete rollout may restart."""
-    return replace(expected, settled=True, restarts_before=restarts_of(new_pods(snapshot)))
+    """From here on, no container of the complete rollout may restart, and nothing of before is an excuse."""
+    stale = replace(expected.stale, shown={})
+    return replace(expected, settled=True, restarts_before=restarts_of(new_pods(snapshot)), stale=stale)
 
 
 def examine(

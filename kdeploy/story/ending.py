@@ -13,6 +13,7 @@ from kdeploy.rollout.assess import Expected, assess, expect
 from kdeploy.rollout.classify import restarts_of
 from kdeploy.rollout.objects import images_of
 from kdeploy.rollout.revisions import new_pods, revisions_of
+from kdeploy.rollout.stale import stale
 from kdeploy.rollout.template import template_of
 from kdeploy.story.checks import examine_rollout
 from kdeploy.story.evidence import with_evidence
@@ -44,9 +45,13 @@ def verify_unchanged(run: Run, request: DeployRequest, before: Snapshot) -> Repo
     Where that fails it is left as it is: it was good, and this run changed nothing that could be undone.
     """
     assert before.workload is not None
-    old_restarts = restarts_of(new_pods(before))
-    expected = expect(before.workload, crash_budget=request.limits.crash_budget, restarts_before=old_restarts)
-    expected = replace(expected, containers=run.containers, digest=run.image.digest if run.image else None)
+    pods, budget = new_pods(before), request.limits.crash_budget
+    expected = replace(
+        expect(before.workload, crash_budget=budget, restarts_before=restarts_of(pods)),
+        stale=stale(before.workload, pods, run.now()),
+        containers=run.containers,
+        digest=run.image.digest if run.image else None,
+    )
     run.edges.interrupts.defer()
     verdict = examine_rollout(run, request.checks, expected, run.now() + request.limits.timeout)
     if verdict.passed:

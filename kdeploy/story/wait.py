@@ -10,6 +10,7 @@ from kdeploy.events import Phase
 from kdeploy.model import Obj, Reason, Snapshot, State, Verdict
 from kdeploy.rollout.assess import Expected, assess, is_settled_by_status, timed_out
 from kdeploy.rollout.calm import Calm, hold
+from kdeploy.rollout.revisions import new_pods
 from kdeploy.story.run import Run
 
 LAST_LOOK = 1.5
@@ -53,6 +54,7 @@ def wait(
         snapshot = evidence.view()
         if on_view is not None:
             on_view(snapshot)
+        expected = replace(expected, stale=expected.stale.after(new_pods(snapshot), run.now()))
         verdict, calm = hold(calm, assess(snapshot, expected), snapshot, expected, run.now())
         if verdict.is_final:
             return run.judged(phase, verdict)
@@ -63,7 +65,8 @@ def wait(
         run.show(phase, verdict.message, verdict.pods)
         if evidence.look_into(verdict):
             continue
-        if run.next(phase, min(until, reread, calm.until(expected) or until)) is None and run.now() >= reread:
+        wake = min(until, reread, calm.until(expected) or until, expected.stale.until() or until)
+        if run.next(phase, wake) is None and run.now() >= reread:
             reread = run.now() + STALE
             _reread(run, snapshot)
 

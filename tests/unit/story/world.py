@@ -24,6 +24,9 @@ from tests.unit.rollout import json_patch
 TARGET = Target(kind=Kind.DEPLOYMENT, name="web", namespace="shop")
 REPOSITORY = "ghcr.io/acme/web"
 RESTART_DELAYS = (1.0, 1.0, 17.0, 30.0)
+CONFIG_RETRY = 13.0
+PULL_BACK_OFFS = (25.0, 55.0, 100.0, 310.0)
+BACK_OFF_SHOWN = 12.0
 
 
 def digest(version: str) -> str:
@@ -45,12 +48,14 @@ def version_of(template: Obj) -> str:
 class Behaviour:
     """What containers of an image do. Seconds since the container's start; None for never.
 
-    `healthy` is what /health answers (None: no answer of the app's own), until `sick_after`.
+    `healthy` is what /health answers (None: no answer of the app's own), until `sick_after`. A `config_error` is tried
+    again without a trace, a `pull_error` after ever longer back-offs.
     """
 
     ready_after: float | None = 1.0
     crash_after: float | None = None
     pull_error: str | None = None
+    config_error: str | None = None
     healthy: bool | None = True
     sick_after: float | None = None
 
@@ -78,6 +83,7 @@ class World:
     replica_sets: dict[str, Obj] = field(default_factory=dict)
     pods: dict[str, Obj] = field(default_factory=dict)
     on_change: Callable[[], None] = lambda: None
+    condition: Obj | None = None
     _agenda: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _serial: int = 0
     _dirty: bool = False
@@ -138,6 +144,23 @@ class World:
             change(altered)
             self._put(altered)
 
+    def lose_a_pod(self) -> None:
+        """A node takes one of its pods along."""
+        del self.pods[next(iter(self.pods))]
+        self._changed()
+
+    def miss_deadline(self) -> None:
+        """The controller has waited for the newest ReplicaSet for longer than progressDeadlineSeconds."""
+        newest = max(self.replica_sets, key=lambda name: _number_of(self.replica_sets[name]))
+        self.condition = {
+            "type": "Progressing",
+            "status": "False",
+            "reason": "ProgressDeadlineExceeded",
+            "message": f'ReplicaSet "{newest}" has timed out progressing.',
+            "lastUpdateTime": f"{self.clock.wall():%Y-%m-%dT%H:%M:%SZ}",
+        }
+        self._changed()
+
     def delete(self) -> None:
         """Somebody deletes the Deployment."""
         self.workload = None
@@ -197,9 +220,7 @@ class World:
         template, metadata = template_of(self.workload), self.workload["metadata"]
         name = f"web-{template_hash(template)[:8]}"
         found = self.replica_sets.get(name)
-        numbers = {
-            key: int(rs["metadata"]["annotations"][REVISION_ANNOTATION]) for key, rs in self.replica_sets.items()
-        }
+        numbers = {key: _number_of(rs) for key, rs in self.replica_sets.items()}
         newest = max(numbers.values(), default=0)
         number = newest if numbers.get(name) == newest and newest else newest + 1
         labels = {**template["metadata"]["labels"], POD_TEMPLATE_HASH: name[4:]}
@@ -225,6 +246,7 @@ class World:
             "updatedReplicas": len(new),
             "readyReplicas": ready,
             "availableReplicas": ready,
+            "conditions": [self.condition] if self.condition else [],
         }
         if status != self.workload["status"]:
             self.workload = {**self.workload, "status": status}
@@ -252,14 +274,36 @@ class World:
         if uid not in self.pods:
             return
         behaviour = self.behaviour(self.pods[uid])
+        if behaviour.config_error:
+            waiting = {"reason": "CreateContainerConfigError", "message": behaviour.config_error}
+            self._show(uid, {"waiting": waiting}, restarts)
+            self.after(CONFIG_RETRY, lambda: self._start(uid, restarts))
+            return
         if behaviour.pull_error:
-            self._show(uid, {"waiting": {"reason": "ErrImagePull", "message": behaviour.pull_error}}, 0)
+            self._fail_pull(uid, behaviour.pull_error, PULL_BACK_OFFS)
             return
         self._show(uid, {"running": {"startedAt": self.clock.time}}, restarts)
         if behaviour.ready_after is not None:
             self.after(behaviour.ready_after, lambda: self._become_ready(uid, restarts))
         if behaviour.crash_after is not None:
             self.after(behaviour.crash_after, lambda: self._crash(uid, restarts))
+
+    def _fail_pull(self, uid: str, error: str, back_offs: Sequence[float]) -> None:
+        """ErrImagePull, which gives way to a back-off that does not say why, and then to the next try."""
+        self._show(uid, {"waiting": {"reason": "ErrImagePull", "message": error}}, 0)
+        self.after(BACK_OFF_SHOWN, lambda: self._back_off(uid))
+        self.after(back_offs[0], lambda: self._pull_again(uid, back_offs[1:] or back_offs))
+
+    def _back_off(self, uid: str) -> None:
+        if uid in self.pods:
+            self._show(uid, {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}, 0)
+
+    def _pull_again(self, uid: str, back_offs: Sequence[float]) -> None:
+        error = self.behaviour(self.pods[uid]).pull_error if uid in self.pods else None
+        if error is None:
+            self._start(uid, 0)
+        else:
+            self._fail_pull(uid, error, back_offs)
 
     def _become_ready(self, uid: str, restarts: int) -> None:
         if (
@@ -292,3 +336,7 @@ class World:
     def _number(self) -> int:
         self._serial += 1
         return self._serial
+
+
+def _number_of(replica_set: Obj) -> int:
+    return int(replica_set["metadata"]["annotations"][REVISION_ANNOTATION])
