@@ -19,6 +19,7 @@ from kdeploy.rollout.assess import Expected, expect
 from kdeploy.rollout.containers import choose_containers
 from kdeploy.rollout.objects import annotations_of, images_of
 from kdeploy.rollout.patch import deploy_patch, with_image
+from kdeploy.rollout.permissions import asked, refuse_forbidden
 from kdeploy.rollout.preflight import blind, owners, refuse_older, refuse_unfit
 from kdeploy.rollout.revisions import live_revision, new_pods
 from kdeploy.rollout.stale import restarts_before, stale
@@ -73,8 +74,10 @@ def preflight(run: Run, request: DeployRequest) -> None:
     with run.phase(Phase.PREFLIGHT, f"{request.target} in namespace {request.target.namespace}"):
         snapshot = run.edges.cluster.preflight(request.target, soon(run, request))
         workload = fit(run, request, snapshot)
+        lacking = run.edges.cluster.lacking(asked(request.target, request.checks), soon(run, request))
+        powerless = refuse_forbidden(request.target, request.checks, lacking)
         unseen = blind(workload, run.containers, has_checks=bool(request.checks))
-        for warning in (*owners(workload, run.containers), *unseen):
+        for warning in (*owners(workload, run.containers), *unseen, *powerless):
             run.warn(warning)
         refuse_old(run, request, snapshot)
 

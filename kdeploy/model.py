@@ -45,6 +45,30 @@ class Target:
         return f"{self.kind.lower()}/{self.name}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """What an RBAC rule allows: a verb on a resource, which may have a subresource ("pods/log"). `name` "": of any."""
+
+    verb: str
+    resource: str
+    group: str = ""
+    namespace: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        """As a person says it: "patch deployments web in namespace shop"."""
+        return f"{self.verb} {self.resource}{' ' + self.name if self.name else ''}{self._where}"
+
+    @property
+    def rule(self) -> str:
+        """The rule that grants it: "patch deployments (apps) in namespace shop"."""
+        return f"{self.verb} {self.resource}{f' ({self.group})' if self.group else ''}{self._where}"
+
+    @property
+    def _where(self) -> str:
+        return f" in namespace {self.namespace}" if self.namespace else ""
+
+
 class Reason(StrEnum):
     """Stable codes that say why; scripts may depend on them."""
 

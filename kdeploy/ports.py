@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from kdeploy.model import HttpCheck, Image, Obj, Operation, Snapshot, Target
+from kdeploy.model import HttpCheck, Image, Obj, Operation, Permission, Snapshot, Target
 
 
 class Clock(Protocol):
@@ -93,10 +93,14 @@ class Cluster(Protocol):
         ...
 
     def preflight(self, target: Target, until: float) -> Snapshot:
-        """One read of the target, and whether this user may patch it; not counted.
+        """One read of the target, its revisions and its pods; not counted.
 
         Raises ClusterError with reason NotFound, Forbidden, or UnreachableError.
         """
+        ...
+
+    def lacking(self, asked: Sequence[Permission], until: float) -> tuple[Permission, ...]:
+        """Those of the permissions that this user certainly has not; not counted. Raises nothing."""
         ...
 
     def open(self, target: Target, until: float) -> Snapshot:

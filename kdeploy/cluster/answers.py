@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from kdeploy.errors import ClusterError, PatchConflictError, UnreachableError
-from kdeploy.model import Obj, Reason
+from kdeploy.model import Obj, Permission, Reason
 from kdeploy.text import one_line
 
 # k8s.io/apiserver/pkg/admission/plugin/webhook/errors/statuserror.go ("denied the request"), validating policies
@@ -29,28 +28,6 @@ class ThrottledError(UnreachableError):
         self.retry_after = retry_after
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doing:
-    """What a request does, in the words of an RBAC rule. `resource` may have a subresource: "pods/log"."""
-
-    verb: str
-    resource: str
-    group: str = ""
-    namespace: str = ""
-    name: str = ""
-
-    def __str__(self) -> str:
-        """As a person says it: "patch deployments web in namespace shop"."""
-        where = f" in namespace {self.namespace}" if self.namespace else ""
-        return f"{self.verb} {self.resource}{' ' + self.name if self.name else ''}{where}"
-
-    @property
-    def rule(self) -> str:
-        """The permission it needs: "patch deployments (apps) in namespace shop"."""
-        where = f" in namespace {self.namespace}" if self.namespace else ""
-        return f"{self.verb} {self.resource}{f' ({self.group})' if self.group else ''}{where}"
-
-
 def decode(data: bytes | bytearray | memoryview) -> dict[str, Any]:
     """One JSON object. Raises ClusterError for anything else, however deep or broken."""
     try:
@@ -62,7 +39,7 @@ def decode(data: bytes | bytearray | memoryview) -> dict[str, Any]:
     return found
 
 
-def failure(status: int, body: bytes, doing: Doing, retry_after: str | None = None) -> ClusterError:
+def failure(status: int, body: bytes, doing: Permission, retry_after: str | None = None) -> ClusterError:
     """The error that an answer with an HTTP status outside 200-299 is."""
     said = status_of(body)
     message = (
@@ -91,7 +68,7 @@ def status_of(body: bytes) -> Obj:
     return found if isinstance(found, dict) and found.get("kind") == "Status" else {}
 
 
-def _throttled(status: int, message: str, doing: Doing, retry_after: str | None) -> ThrottledError:
+def _throttled(status: int, message: str, doing: Permission, retry_after: str | None) -> ThrottledError:
     webhook = _WEBHOOK in message
     return ThrottledError(
         f"cannot {doing}: {message}",
@@ -104,7 +81,7 @@ def _throttled(status: int, message: str, doing: Doing, retry_after: str | None)
     )
 
 
-def _refusal(status: int, message: str, doing: Doing) -> ClusterError:
+def _refusal(status: int, message: str, doing: Permission) -> ClusterError:
     text = f"cannot {doing}: {message}"
     if "exceeded quota" in message:
         hint = f"raise the quota (kubectl describe quota -n {doing.namespace}), or ask for less"

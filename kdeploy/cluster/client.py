@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from ssl import SSLContext
 
-from kdeploy.cluster import preflight, requests
+from kdeploy.cluster import access, preflight, requests
 from kdeploy.cluster.inbox import Inbox
 from kdeploy.cluster.parallel import together
 from kdeploy.cluster.proxy import ProxyAnswer, allowed_headers, classify
@@ -17,7 +17,7 @@ from kdeploy.cluster.transport import Purpose, Transport
 from kdeploy.cluster.view import View, by_uid, items, listed
 from kdeploy.cluster.watchdog import Watchdog
 from kdeploy.errors import ClusterError
-from kdeploy.model import Obj, Operation, Snapshot, Target
+from kdeploy.model import Obj, Operation, Permission, Snapshot, Target
 from kdeploy.ports import Clock, Notice
 
 SILENCE_SECONDS = 5.0
@@ -75,13 +75,17 @@ class KubernetesCluster:
         return self._transport.sent(Purpose.SILENCE)
 
     def preflight(self, target: Target, until: float) -> Snapshot:
-        """One read of the target, and whether this user may patch it; not counted."""
+        """One read of the target, its revisions and its pods; not counted."""
         self._target = target
         workload = preflight.read_workload(self._transport, target, until)
         revisions, pods = self._list_dependents(target, workload, until, Purpose.PREFLIGHT)
         return Snapshot(
             workload=workload, revisions=tuple(revisions.objects.values()), pods=tuple(pods.objects.values())
         )
+
+    def lacking(self, asked: Sequence[Permission], until: float) -> tuple[Permission, ...]:
+        """Those of the permissions that this user certainly has not; not counted."""
+        return access.lacking(self._transport, asked, until)
 
     def open(self, target: Target, until: float) -> Snapshot:
         """Lists the workload, its revisions and its pods, and goes on watching all three from there: six requests."""

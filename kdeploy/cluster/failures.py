@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from urllib3 import exceptions
 
-from kdeploy.cluster.answers import Doing
 from kdeploy.errors import ClusterError, UnreachableError
+from kdeploy.model import Permission
 from kdeploy.text import one_line
 
 _MEND_TLS = "kdeploy does not go on unverified: correct certificate-authority(-data) and server in the kubeconfig"
 
 
-def transport_failure(error: exceptions.HTTPError, doing: Doing, server: str) -> ClusterError:
+def transport_failure(error: exceptions.HTTPError, doing: Permission, server: str) -> ClusterError:
     """The error for an HTTP exchange that failed. UnreachableError where a later try may help; bad TLS is final."""
     text = one_line(str(error))
     if isinstance(error, exceptions.ProxyError):
@@ -46,7 +46,7 @@ def transport_failure(error: exceptions.HTTPError, doing: Doing, server: str) ->
     return UnreachableError(f"cannot {doing}: the connection to {server} broke: {text}", hint="try again")
 
 
-def _tls_failure(text: str, doing: Doing, server: str) -> ClusterError:
+def _tls_failure(text: str, doing: Permission, server: str) -> ClusterError:
     if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text or "match" in text:
         return ClusterError(f"the certificate of {server} does not verify: {_cause(text)}", hint=_MEND_TLS)
     if "WRONG_VERSION_NUMBER" in text or "wrong version number" in text:

@@ -1,12 +1,10 @@
-"""The look before anything is touched: is the target there, and may this user patch it?"""
+"""The look before anything is touched: is the target there?"""
 
 from __future__ import annotations
 
 import shlex
 
 from kdeploy.cluster import requests
-from kdeploy.cluster.answers import Doing
-from kdeploy.cluster.parallel import together
 from kdeploy.cluster.transport import Purpose, Transport
 from kdeploy.errors import ClusterError
 from kdeploy.model import Kind, Obj, Reason, Target
@@ -14,25 +12,12 @@ from kdeploy.model import Kind, Obj, Reason, Target
 
 def read_workload(transport: Transport, target: Target, until: float) -> Obj:
     """The workload. Raises ClusterError: NotFound with the command that would create it, Forbidden, and the rest."""
-
-    def read() -> Obj:
-        return transport.read(requests.get_workload(target, Purpose.PREFLIGHT), until)
-
-    def review() -> Obj:
-        try:
-            return transport.once(requests.may_patch(target), until)
-        except ClusterError:
-            return {}  # an answer that cannot be had forbids nothing: the patch itself will tell
-
     try:
-        workload, reviewed = together([read, review])
+        return transport.read(requests.get_workload(target, Purpose.PREFLIGHT), until)
     except ClusterError as error:
         if error.status != 404:
             raise
         raise not_found(transport, target, until) from None
-    if (reviewed.get("status") or {}).get("allowed") is False:
-        raise _may_not_patch(target)
-    return workload
 
 
 def not_found(transport: Transport, target: Target, until: float) -> ClusterError:
@@ -60,8 +45,3 @@ def _creation(target: Target) -> str:
     if target.kind is Kind.DEPLOYMENT:
         return f"kubectl create deployment {name} --image=IMAGE -n {namespace}"
     return f"kubectl apply -n {namespace} -f FILE (a manifest of the {target.kind} {name})"
-
-
-def _may_not_patch(target: Target) -> ClusterError:
-    doing = Doing(verb="patch", resource=target.kind.plural, group="apps", namespace=target.namespace, name=target.name)
-    return ClusterError(f"this user may not {doing}", hint=f"grant: {doing.rule}", reason=Reason.FORBIDDEN, status=403)

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from kdeploy.cluster import paths
-from kdeploy.cluster.answers import Doing
 from kdeploy.cluster.stream import Resource
 from kdeploy.cluster.transport import Purpose, Request
-from kdeploy.model import Obj, Operation, Target
+from kdeploy.model import Obj, Operation, Permission, Target
 
 FIELD_MANAGER = "kdeploy"
 JSON_PATCH = "application/json-patch+json"
@@ -18,37 +17,46 @@ LOG_LIMIT_BYTES = 64 * 1024
 
 def get_workload(target: Target, purpose: Purpose = Purpose.STORY) -> Request:
     """GET of the workload."""
-    doing = Doing(verb="get", resource=target.kind.plural, group="apps", namespace=target.namespace, name=target.name)
+    doing = Permission(
+        verb="get", resource=target.kind.plural, group="apps", namespace=target.namespace, name=target.name
+    )
     return Request(method="GET", path=paths.workload(target), doing=doing, purpose=purpose)
 
 
 def get_namespace(name: str) -> Request:
     """GET of a namespace, to learn whether it exists."""
-    doing = Doing(verb="get", resource="namespaces", name=name)
+    doing = Permission(verb="get", resource="namespaces", name=name)
     return Request(
         method="GET", path=f"{paths.CORE}/namespaces/{quote(name, safe='')}", doing=doing, purpose=Purpose.PREFLIGHT
     )
 
 
-def may_patch(target: Target) -> Request:
-    """Asks the API server whether this user may patch the workload."""
+def rules_review(namespace: str) -> Request:
+    """Asks the API server for all that this user may do in a namespace, as far as it can list that."""
+    return _review("SelfSubjectRulesReview", {"namespace": namespace})
+
+
+def access_review(asked: Permission) -> Request:
+    """Asks the API server whether this user may do one thing."""
+    resource, _, subresource = asked.resource.partition("/")
     attributes = {
-        "namespace": target.namespace,
-        "verb": "patch",
-        "group": "apps",
-        "resource": target.kind.plural,
-        "name": target.name,
+        "namespace": asked.namespace,
+        "verb": asked.verb,
+        "group": asked.group,
+        "resource": resource,
+        "subresource": subresource,
+        "name": asked.name,
     }
-    body = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": attributes},
-    }
+    return _review("SelfSubjectAccessReview", {"resourceAttributes": {k: v for k, v in attributes.items() if v}})
+
+
+def _review(kind: str, spec: Obj) -> Request:
+    plural = f"{kind.lower()}s"
     return Request(
         method="POST",
-        path="/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
-        doing=Doing(verb="create", resource="selfsubjectaccessreviews", group="authorization.k8s.io"),
-        body=body,
+        path=f"/apis/authorization.k8s.io/v1/{plural}",
+        doing=Permission(verb="create", resource=plural, group="authorization.k8s.io"),
+        body={"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec},
         purpose=Purpose.PREFLIGHT,
     )
 
@@ -57,7 +65,7 @@ def workload_resource(target: Target) -> Resource:
     """The one workload as a collection that can be listed and watched."""
     return Resource(
         path=paths.collection(paths.APPS, target.namespace, target.kind.plural),
-        doing=Doing(verb="list", resource=target.kind.plural, group="apps", namespace=target.namespace),
+        doing=Permission(verb="list", resource=target.kind.plural, group="apps", namespace=target.namespace),
         query=(("fieldSelector", f"metadata.name={target.name}"),),
     )
 
@@ -67,7 +75,7 @@ def revisions_resource(target: Target, workload: Obj) -> Resource:
     plural = target.kind.revisions_plural
     return Resource(
         path=paths.collection(paths.APPS, target.namespace, plural),
-        doing=Doing(verb="list", resource=plural, group="apps", namespace=target.namespace),
+        doing=Permission(verb="list", resource=plural, group="apps", namespace=target.namespace),
         query=_labels(workload),
     )
 
@@ -76,7 +84,7 @@ def pods_resource(target: Target, workload: Obj) -> Resource:
     """The pods that the workload's selector finds."""
     return Resource(
         path=paths.collection(paths.CORE, target.namespace, "pods"),
-        doing=Doing(verb="list", resource="pods", namespace=target.namespace),
+        doing=Permission(verb="list", resource="pods", namespace=target.namespace),
         query=_labels(workload),
     )
 
@@ -103,7 +111,7 @@ def _patch(
     return Request(
         method="PATCH",
         path=path,
-        doing=Doing(verb="patch", resource=plural, group="apps", namespace=target.namespace, name=name),
+        doing=Permission(verb="patch", resource=plural, group="apps", namespace=target.namespace, name=name),
         query=(("fieldManager", FIELD_MANAGER), *((("dryRun", "All"),) if dry_run else ())),
         body=list(operations),
         content_type=JSON_PATCH,
@@ -115,7 +123,7 @@ def delete_pod(target: Target, name: str, uid: str) -> Request:
     return Request(
         method="DELETE",
         path=f"{paths.collection(paths.CORE, target.namespace, 'pods')}/{quote(name, safe='')}",
-        doing=Doing(verb="delete", resource="pods", namespace=target.namespace, name=name),
+        doing=Permission(verb="delete", resource="pods", namespace=target.namespace, name=name),
         body={"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}},
     )
 
@@ -125,7 +133,7 @@ def pod_events(target: Target, pod: str) -> Request:
     return Request(
         method="GET",
         path=paths.collection(paths.CORE, target.namespace, "events"),
-        doing=Doing(verb="list", resource="events", namespace=target.namespace),
+        doing=Permission(verb="list", resource="events", namespace=target.namespace),
         query=(("fieldSelector", f"involvedObject.kind=Pod,involvedObject.name={pod}"),),
     )
 
@@ -136,7 +144,7 @@ def log_tail(target: Target, pod: str, container: str, *, previous: bool, lines:
     return Request(
         method="GET",
         path=f"{paths.collection(paths.CORE, target.namespace, 'pods')}/{quote(pod, safe='')}/log",
-        doing=Doing(verb="get", resource="pods/log", namespace=target.namespace, name=pod),
+        doing=Permission(verb="get", resource="pods/log", namespace=target.namespace, name=pod),
         query=(*query.items(), *((("previous", "true"),) if previous else ())),
     )
 
@@ -148,7 +156,7 @@ def through_proxy(
     return Request(
         method="GET",
         path=paths.pod_proxy(target.namespace, pod, port, scheme, path_and_query),
-        doing=Doing(verb="get", resource="pods/proxy", namespace=target.namespace, name=pod),
+        doing=Permission(verb="get", resource="pods/proxy", namespace=target.namespace, name=pod),
         headers=headers,
         purpose=Purpose.CHECK,
     )

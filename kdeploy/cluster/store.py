@@ -6,9 +6,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from kdeploy.cluster.answers import Doing
 from kdeploy.cluster.view import Delivered, View, apply_event, join, said
-from kdeploy.model import Obj
+from kdeploy.model import Obj, Permission
 
 Learn = Callable[[Mapping[str, Obj]], bool]
 
@@ -41,7 +40,7 @@ class Store:
             self._view = view
             self._lists += 1
 
-    def deliver(self, event: Obj, doing: Doing) -> bool:
+    def deliver(self, event: Obj, doing: Permission) -> bool:
         """Takes one watch event in; true where the objects changed. Raises as `apply_event` does."""
         with self._lock:
             view = apply_event(self._view, event, doing)

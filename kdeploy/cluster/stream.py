@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from urllib3.exceptions import HTTPError
 
-from kdeploy.cluster.answers import Doing, decode
+from kdeploy.cluster.answers import decode
 from kdeploy.cluster.failures import transport_failure
 from kdeploy.cluster.store import Store
 from kdeploy.cluster.transport import Purpose, Request, Transport, pause_after
 from kdeploy.cluster.view import GoneError, View, listed
 from kdeploy.errors import ClusterError, UnreachableError
+from kdeploy.model import Permission
 from kdeploy.ports import Changed, Clock, Notice, Reconnected
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Resource:
     """A collection and the selector of what to list and watch in it."""
 
     path: str
-    doing: Doing
+    doing: Permission
     query: tuple[tuple[str, str], ...]
 
     def list_request(self, purpose: Purpose = Purpose.STORY) -> Request:
@@ -167,7 +168,7 @@ class Stream:
                 self._response = None
             response.close()
 
-    def _lines(self, response: BaseHTTPResponse, doing: Doing) -> Iterator[bytes]:
+    def _lines(self, response: BaseHTTPResponse, doing: Permission) -> Iterator[bytes]:
         """The stream's lines, each as soon as it is whole; a last one without its end is dropped."""
         buffer = bytearray()
         try:

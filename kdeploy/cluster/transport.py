@@ -20,10 +20,11 @@ from urllib3.exceptions import HTTPError
 
 from kdeploy import __version__
 from kdeploy.bounded import bounded
-from kdeploy.cluster.answers import Doing, ThrottledError, decode, failure, status_of
+from kdeploy.cluster.answers import ThrottledError, decode, failure, status_of
 from kdeploy.cluster.auth import Session
 from kdeploy.cluster.failures import transport_failure
 from kdeploy.errors import ClusterError, KdeployError, UnreachableError
+from kdeploy.model import Permission
 from kdeploy.ports import Clock
 
 USER_AGENT = f"kdeploy/{__version__}"
@@ -56,7 +57,7 @@ class Request:
 
     method: str
     path: str
-    doing: Doing
+    doing: Permission
     query: tuple[tuple[str, str], ...] = ()
     body: Any = None
     content_type: str = "application/json"
@@ -197,7 +198,7 @@ class Transport:
                 "the credentials cannot be sent in a header", hint="log in to the cluster anew"
             ) from None
 
-    def _complete(self, response: urllib3.BaseHTTPResponse, doing: Doing) -> Answer:
+    def _complete(self, response: urllib3.BaseHTTPResponse, doing: Permission) -> Answer:
         body = bytearray()
         try:
             for chunk in response.stream(64 * 1024):
@@ -229,7 +230,7 @@ class Transport:
                 raise ClusterError(error.message, hint=error.hint, reason=error.reason, status=401) from None
             return self._session
 
-    def _bounded(self, call: Callable[[], T], seconds: float, doing: Doing) -> T:
+    def _bounded(self, call: Callable[[], T], seconds: float, doing: Permission) -> T:
         try:
             return bounded(call, seconds, "kdeploy-request")
         except TimeoutError:

@@ -11,9 +11,9 @@ from typing import TypeVar
 
 import msgspec
 
-from kdeploy.cluster.answers import Doing, failure
+from kdeploy.cluster.answers import failure
 from kdeploy.errors import ClusterError
-from kdeploy.model import Obj
+from kdeploy.model import Obj, Permission
 
 T = TypeVar("T")
 DELETED = "DELETED"
@@ -64,7 +64,7 @@ def listed(body: Obj) -> View:
     return View(objects=by_uid(items(body)), version=version(body))
 
 
-def apply_event(view: View, event: Obj, doing: Doing) -> View:
+def apply_event(view: View, event: Obj, doing: Permission) -> View:
     """The view after one watch event. Raises GoneError for an ERROR event of code 410, ClusterError for another."""
     kind, obj = event.get("type"), event.get("object")
     if not isinstance(obj, Mapping):
@@ -120,7 +120,7 @@ def _without(mapping: Mapping[str, T], key: str) -> Mapping[str, T]:
     return {one: value for one, value in mapping.items() if one != key} if key in mapping else mapping
 
 
-def _error(status: Obj, doing: Doing) -> ClusterError:
+def _error(status: Obj, doing: Permission) -> ClusterError:
     code = status.get("code")
     if code == 410 or status.get("reason") in ("Expired", "Gone"):
         return GoneError(f"cannot {doing}: the watch has expired", status=410)

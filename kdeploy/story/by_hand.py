@@ -13,6 +13,7 @@ from kdeploy.rollout import marks
 from kdeploy.rollout.assess import assess, expect
 from kdeploy.rollout.classify import restarts_of
 from kdeploy.rollout.objects import all_containers, images_of
+from kdeploy.rollout.permissions import asked, refuse_forbidden
 from kdeploy.rollout.preflight import refuse_unfit
 from kdeploy.rollout.revisions import Revision, live_revision, new_pods, revisions_of
 from kdeploy.rollout.template import template_hash, template_of
@@ -64,6 +65,9 @@ def rollback(request: RollbackRequest, edges: Edges) -> Report:
     until = run.started + request.limits.rollback_timeout
     try:
         edges.cluster.preflight(request.target, min(until, run.now() + READ_TIMEOUT))
+        lacking = edges.cluster.lacking(asked(request.target, request.checks), min(until, run.now() + READ_TIMEOUT))
+        for warning in refuse_forbidden(request.target, request.checks, lacking):
+            run.warn(warning)
         snapshot = edges.cluster.open(request.target, min(until, run.now() + READ_TIMEOUT))
         workload = _workload(snapshot, request)
         refuse_unfit(workload)

@@ -86,6 +86,7 @@ class ApiServer:
         self.seen: list[Seen] = []
         self.token: str | None = None
         self.allowed = True
+        self.rules: list[Obj] = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
         self._certificate = certificate
         self._version = 100
         self._objects: dict[str, dict[str, Obj]] = defaultdict(dict)
@@ -223,6 +224,9 @@ class ApiServer:
     def respond(self, seen: Seen, plural: str, name: str, sub: str) -> Reply:
         """What the real thing would answer."""
         with self._lock:
+            if plural == "selfsubjectrulesreviews":
+                status: Obj = {"resourceRules": self.rules, "incomplete": False}
+                return Reply(status=201, body={"kind": "SelfSubjectRulesReview", "status": status})
             if plural == "selfsubjectaccessreviews":
                 return Reply(status=201, body={"kind": "SelfSubjectAccessReview", "status": {"allowed": self.allowed}})
             if sub == "log":

@@ -54,6 +54,35 @@ def test_a_user_with_only_the_rights_that_are_documented_can_deploy(scene: Scene
     scene.look().runs(ran.image, 2)
 
 
+PATCH = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["patch"], "resourceNames": ["app"]}
+FORWARD = {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["get", "create"]}
+
+
+def test_a_user_whose_checks_could_not_reach_the_pods_is_refused_before_the_build(scene: Scene) -> None:
+    before = scene.create()
+    user = f"blind-{scene.namespace}"
+    scene.kube.apply(*role("blind", user, [*reading(), PATCH]))
+    kubeconfig = scene.cluster.kubeconfig_for(user)
+    ran = scene.deploy(good("one"), "--kubeconfig", str(kubeconfig)).ended(4, "refused", "Forbidden")
+
+    ran.says(f"grant: get pods/proxy in namespace {scene.namespace}")
+    not_built(ran)
+    scene.look().is_untouched_since(before)
+
+
+def test_a_user_with_port_forward_alone_can_deploy_and_is_told_what_a_failure_would_lack(scene: Scene) -> None:
+    scene.create()
+    user = f"forwarder-{scene.namespace}"
+    look = {"apiGroups": ["apps", ""], "resources": ["deployments", "replicasets", "pods"]}
+    rules = [{**look, "verbs": ["get", "list", "watch"]}, PATCH, FORWARD]
+    scene.kube.apply(*role("forwarder", user, rules))
+    kubeconfig = scene.cluster.kubeconfig_for(user)
+    ran = scene.deploy(good("one"), "--kubeconfig", str(kubeconfig)).ended(0, "deployed", "Complete")
+
+    ran.says("without list events", "without get pods/log")
+    scene.look().runs(ran.image, 2)
+
+
 def _lose_authority(cluster: dict[str, Any]) -> None:
     cluster.pop("certificate-authority-data", None)
     cluster.pop("certificate-authority", None)

@@ -11,7 +11,7 @@ from kdeploy import __version__
 from kdeploy.cluster import transport
 from kdeploy.cluster.client import KubernetesCluster
 from kdeploy.errors import ClusterError, PatchConflictError, UnreachableError
-from kdeploy.model import Kind, Reason, Target
+from kdeploy.model import Kind, Permission, Reason, Target
 from tests.contract.api_server import ApiServer, Reply, eventually, failed
 
 TEST_UID = {"op": "test", "path": "/metadata/uid", "value": "uid-deployments-web"}
@@ -174,35 +174,64 @@ def test_a_refresh_of_a_deleted_workload_has_none(opened: KubernetesCluster, ser
     assert opened.refresh(soon()).workload is None
 
 
-def test_preflight_shows_all_three_and_asks_whether_it_may_patch(
-    cluster: KubernetesCluster, server: ApiServer, target: Target
-) -> None:
+def test_preflight_shows_all_three(cluster: KubernetesCluster, server: ApiServer, target: Target) -> None:
     snapshot = cluster.preflight(target, soon())
     assert snapshot.workload is not None
     assert (len(snapshot.revisions), len(snapshot.pods)) == (1, 2)
-    attributes = server.of("POST selfsubjectaccessreviews")[0].body["spec"]["resourceAttributes"]
-    assert attributes == {
+
+
+PATCH = Permission(verb="patch", resource="deployments", group="apps", namespace="shop", name="web")
+PROXY = Permission(verb="get", resource="pods/proxy", namespace="shop", name="web-0")
+RULES = "POST selfsubjectrulesreviews"
+REVIEW = "POST selfsubjectaccessreviews"
+
+
+def test_what_the_rules_grant_is_asked_with_one_request(cluster: KubernetesCluster, server: ApiServer) -> None:
+    assert cluster.lacking([PATCH, PROXY], soon()) == ()
+    assert server.names() == [RULES]
+    assert server.seen[0].body["spec"] == {"namespace": "shop"}
+    assert cluster.requests == 0, "preflight is not counted"
+
+
+def test_what_the_rules_do_not_grant_is_asked_by_itself(cluster: KubernetesCluster, server: ApiServer) -> None:
+    server.rules, server.allowed = [{"verbs": ["patch"], "apiGroups": ["apps"], "resources": ["deployments"]}], False
+    assert cluster.lacking([PATCH, PROXY], soon()) == (PROXY,)
+    (review,) = server.of(REVIEW)
+    assert review.body["spec"]["resourceAttributes"] == {
         "namespace": "shop",
-        "verb": "patch",
-        "group": "apps",
-        "resource": "deployments",
-        "name": "web",
+        "verb": "get",
+        "resource": "pods",
+        "subresource": "proxy",
+        "name": "web-0",
     }
 
 
-def test_preflight_without_permission_to_patch_is_refused(
-    cluster: KubernetesCluster, server: ApiServer, target: Target
+@pytest.mark.parametrize(
+    ("status", "is_lacking"),
+    [
+        ({"allowed": False}, True),
+        ({"allowed": False, "denied": True, "evaluationError": "the webhook is down"}, True),
+        ({"allowed": False, "evaluationError": "the webhook is down"}, False),
+        ({"allowed": True}, False),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_only_a_clear_no_is_one(
+    cluster: KubernetesCluster, server: ApiServer, status: dict[str, object] | None, is_lacking: bool
 ) -> None:
-    server.allowed = False
-    with pytest.raises(ClusterError) as caught:
-        cluster.preflight(target, soon())
-    assert caught.value.reason is Reason.FORBIDDEN
-    assert caught.value.hint == "grant: patch deployments (apps) in namespace shop"
+    server.rules = []
+    server.always(REVIEW, Reply(status=201, body={"kind": "SelfSubjectAccessReview", "status": status}))
+    assert cluster.lacking([PATCH], soon()) == ((PATCH,) if is_lacking else ())
 
 
-def test_preflight_goes_on_where_it_may_not_ask(cluster: KubernetesCluster, server: ApiServer, target: Target) -> None:
-    server.answer("POST selfsubjectaccessreviews", failed(403, "Forbidden", "no"))
-    assert cluster.preflight(target, soon()).workload is not None
+def test_where_nothing_may_be_asked_nothing_is_lacking(cluster: KubernetesCluster, server: ApiServer) -> None:
+    for name in (RULES, REVIEW):
+        server.always(name, failed(403, "Forbidden", "no"))
+    assert cluster.lacking([PATCH, PROXY], soon()) == ()
+    for name in (RULES, REVIEW):
+        server.always(name, Reply(hang=True))
+    assert cluster.lacking([PATCH, PROXY], soon(0.3)) == ()
 
 
 @pytest.mark.parametrize("asked", ["preflight", "open"])

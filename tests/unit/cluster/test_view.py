@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdeploy.cluster.answers import Doing
 from kdeploy.cluster.view import GoneError, View, apply_event, by_uid, items, join, listed, said
 from kdeploy.errors import ClusterError
-from kdeploy.model import Obj
+from kdeploy.model import Obj, Permission
 
-DOING = Doing(verb="watch", resource="pods")
+DOING = Permission(verb="watch", resource="pods")
 
 
 def pod(uid: str, version: int | str, **fields: Any) -> Obj:

@@ -18,7 +18,7 @@ from kdeploy.errors import (
     UnreachableError,
 )
 from kdeploy.events import Event
-from kdeploy.model import HttpCheck, Image, Limits, Obj, Operation, Reason, Snapshot, Target
+from kdeploy.model import HttpCheck, Image, Limits, Obj, Operation, Permission, Reason, Snapshot, Target
 from kdeploy.ports import BuildRequest, Changed, Interrupted, Notice, Probe, Reconnected, Sample
 from kdeploy.report.value import Report
 from kdeploy.rollout.objects import is_ready, name_of
@@ -83,6 +83,7 @@ class FakeCluster:
     faults: Mapping[int, Fault] = field(default_factory=dict)
     failing_refreshes: frozenset[int] = frozenset()
     kill_at: int | None = None
+    forbidden: frozenset[str] = frozenset()
     deferred: bool = False
     requests: int = 0
     calls: int = 0
@@ -102,6 +103,9 @@ class FakeCluster:
         if self.world.workload is None:
             raise ClusterError(f"{target} is not there", reason=Reason.NOT_FOUND, status=404)
         return self.world.snapshot()
+
+    def lacking(self, asked: Sequence[Permission], until: float) -> tuple[Permission, ...]:
+        return tuple(one for one in asked if one.rule in self.forbidden)
 
     def open(self, target: Target, until: float) -> Snapshot:
         return self.refresh(until)

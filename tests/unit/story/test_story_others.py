@@ -292,3 +292,21 @@ def at_restore_of(simulation: Simulation, change: Callable[[Any], object]) -> Ca
             simulation.world.change(change)
 
     return strike
+
+
+def test_a_permission_that_is_missing_is_told_before_anything_is_built() -> None:
+    simulation = Simulation()
+    script = {"forbidden": frozenset({"watch pods in namespace shop"})}
+    report = simulation.deploy("new", built=True, script=script)
+    assert (report.outcome, report.reason) == (Outcome.REFUSED, Reason.FORBIDDEN)
+    assert report.hint == "grant: watch pods in namespace shop"
+    assert report.timings.build is None
+    assert simulation.live == "old"
+
+
+def test_evidence_that_may_not_be_read_is_a_warning() -> None:
+    simulation = Simulation()
+    script = {"forbidden": frozenset({"list events in namespace shop"})}
+    report = simulation.deploy("new", script=script)
+    assert report.outcome is Outcome.DEPLOYED
+    assert any("without list events" in warning for warning in report.warnings)
