@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from kdeploy.cli.run import Result, Session, reported
 from kdeploy.cli.wiring import builder_of, image_repository, load_settings, plan_build
+from kdeploy.config.settings import Settings
 from kdeploy.errors import ConfigError
 from kdeploy.events import BuildOutput, ImageReady, Phase, PhaseEnded, PhaseStarted
 from kdeploy.model import Image, Outcome, Reason
-from kdeploy.report.value import Report, Timings
+from kdeploy.report.value import Report, TargetReport, Timings, image_report
 
 
 def build_only(session: Session) -> Result:
@@ -32,15 +33,27 @@ def build_only(session: Session) -> Result:
         seconds = session.clock.now() - started
         session.emit(PhaseEnded(phase=Phase.BUILD, seconds=seconds))
     session.emit(ImageReady(image=image))
-    return reported(_report(image, request.commit, seconds), text=f"{image.reference}\n")
+    return reported(build_report(settings, image, request.commit, seconds), text=f"{image.reference}\n")
 
 
-def _report(image: Image, commit: str, seconds: float) -> Report:
-    return Report(
+def build_report(settings: Settings, image: Image, commit: str, seconds: float) -> Report:
+    """The report of a build: its image where a deploy's is, for a workload that no cluster was asked about. Pure."""
+    entry = TargetReport(
         outcome=Outcome.BUILT,
-        exit_code=Outcome.BUILT.exit_code,
         reason=Reason.COMPLETE,
         message=image.reference,
+        target=settings.workload.within(settings.namespace or ""),
+        cluster="",
+        containers=settings.containers,
+        image=image_report(image),
+        url=settings.url,
+    )
+    return Report(
+        outcome=entry.outcome,
+        exit_code=entry.outcome.exit_code,
+        reason=entry.reason,
+        message=entry.message,
         commit=commit,
         timings=Timings(build=seconds, total=seconds),
+        deploys=(entry,),
     )

@@ -56,7 +56,7 @@ def _verdict(report: Report, marks: Marks) -> list[str]:
 
 
 def _good(report: Report, entry: TargetReport | None, marks: Marks) -> str:
-    if entry is None:
+    if entry is None or entry.outcome is Outcome.BUILT:
         return f"{marks.good} {report.outcome.value}: {one_line(report.message)}"
     if report.timings.rollout is None:  # a dry run, verify, rollback: the story's own sentence says more
         return f"{marks.good} {report.outcome.value} {_where(entry)}: {one_line(report.message)}"
@@ -67,8 +67,6 @@ def _good(report: Report, entry: TargetReport | None, marks: Marks) -> str:
 
 
 def _verified(entry: TargetReport) -> str:
-    if entry.outcome is Outcome.BUILT:
-        return "pushed"
     if entry.checks:
         return f"verified by {plural(len(entry.checks), 'check')}"
     return "complete and available; no check is configured, so nothing more was verified"

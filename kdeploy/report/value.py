@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from kdeploy.model import CheckResult, Culprit, Outcome, Reason, Target
+from kdeploy.model import CheckResult, Culprit, Image, Outcome, Reason, Target
 
 SCHEMA = "kdeploy.report/v1"
 
@@ -27,7 +27,7 @@ class Timings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageReport:
-    """The image deployed; `previous` is the reference that ran in the same container before."""
+    """The image deployed or built; `previous` is the reference that ran in the same container before."""
 
     reference: str
     repository: str
@@ -36,9 +36,20 @@ class ImageReport:
     previous: str | None = None
 
 
+def image_report(image: Image, previous: str | None = None) -> ImageReport:
+    """An image as the report shows it."""
+    return ImageReport(
+        reference=image.reference,
+        repository=image.repository,
+        tag=image.tag,
+        digest=image.digest,
+        previous=previous,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetReport:
-    """One target's part of the report.
+    """One target's part of the report. `cluster` is "" where none was asked, and so the namespace may be.
 
     `revision` is the number of the revision that is live at the end; `rolled_back_to` the image reference that was put
     back, None where nothing was.

@@ -21,7 +21,7 @@ from kdeploy.ports import (
     Reconnected,
     Registry,
 )
-from kdeploy.report.value import ImageReport, Report, TargetReport, Timings
+from kdeploy.report.value import Report, TargetReport, Timings, image_report
 from kdeploy.rollout.revisions import live_revision
 
 HEARTBEAT = 30.0
@@ -146,13 +146,6 @@ class Run:
         return self.report(error.outcome, error.reason, error.message, error.hint)
 
     def _target_report(self, outcome: Outcome, reason: Reason, message: str) -> TargetReport:
-        image = self.image and ImageReport(
-            reference=self.image.reference,
-            repository=self.image.repository,
-            tag=self.image.tag,
-            digest=self.image.digest,
-            previous=self.previous,
-        )
         return TargetReport(
             outcome=outcome,
             reason=reason,
@@ -160,7 +153,7 @@ class Run:
             target=self.target,
             cluster=self.edges.cluster.name,
             containers=self.containers,
-            image=image or None,
+            image=image_report(self.image, self.previous) if self.image else None,
             revision=self.revision,
             rolled_back_to=self.rolled_back_to,
             url=self.url,

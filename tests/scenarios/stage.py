@@ -128,13 +128,11 @@ class Stage:
                     self._run(event)
 
     def _learn(self, version: str, ran: Ran) -> None:
-        """What the names of the version stand for; an unchanged one has no deploy of its own."""
-        if ran.report["outcome"] == "built":
-            self.names.learn(version, {"image": ran.report["message"]})
+        """What the names of the version stand for; one that is unchanged or only built has no deploy of its own."""
         for deploy in ran.report["deploys"]:
             image = deploy["image"] or {}
             self.names.learn(version, {"image": image.get("reference"), "digest": image.get("digest")})
-            if deploy["outcome"] != "unchanged":
+            if deploy["outcome"] not in ("unchanged", "built"):
                 self.names.learn(version, {"revision": deploy["revision"], "deploy-id": ran.report["deploy_id"]})
 
     def _change(self, change: Change) -> None:

@@ -179,7 +179,12 @@ ROWS = (
             Run(
                 words="build",
                 commit=unhealthy("one"),
-                ends=Ends(code=0, outcome="built", reason="Complete"),
+                ends=Ends(
+                    code=0,
+                    outcome="built",
+                    reason="Complete",
+                    image={"repository": "$repository", "tag": "$one.commit", "reference": "$one.image"},
+                ),
                 live=untouched("seed"),
             ),
             Run(
