@@ -7,7 +7,7 @@ where a pod shows that waiting is in vain.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from kdeploy.model import Culprit, Kind, Obj, PodCounts, Reason, Snapshot, State, Verdict
@@ -25,7 +25,7 @@ from kdeploy.rollout.objects import (
     status_of,
     uid_of,
 )
-from kdeploy.rollout.revisions import Revision, live_revision, pods_of
+from kdeploy.rollout.revisions import Revision, pods_of, revision_of
 from kdeploy.rollout.stale import Stale, missed_deadline
 from kdeploy.rollout.template import template_hash, template_of
 
@@ -136,7 +136,7 @@ def _superseded(reason: Reason, message: str) -> Verdict:
 
 
 def _view(workload: Obj, snapshot: Snapshot, expected: Expected) -> _View:
-    revision = live_revision(snapshot)
+    revision = revision_of(snapshot, expected.hash)
     new, old = pods_of(snapshot, revision)
     found = findings(
         new,
@@ -146,24 +146,25 @@ def _view(workload: Obj, snapshot: Snapshot, expected: Expected) -> _View:
         none_allowed=expected.settled,
         stale=expected.stale.shown.keys(),
     )
+    ready = sum(is_ready(pod) for pod in new)
     counts = PodCounts(
         desired=desired_replicas(workload),
         new=len(new),
-        ready=sum(is_ready(pod) for pod in new),
-        available=_available(workload, revision, new),
+        ready=ready,
+        available=_available(workload, revision, ready),
         old=len(old),
     )
     return _View(workload=workload, revision=revision, new=new, old=old, found=found, counts=counts)
 
 
-def _available(workload: Obj, revision: Revision | None, new: Sequence[Obj]) -> int:
+def _available(workload: Obj, revision: Revision | None, ready: int) -> int:
     if revision is None or not is_observed(workload):
         return 0
     status = status_of(workload)
     count = status.get("numberAvailable") if kind_of(workload) is Kind.DAEMONSET else status.get("availableReplicas")
     if count is None and kind_of(workload) is Kind.STATEFULSET:  # not told before Kubernetes 1.22
         count = status.get("readyReplicas")
-    return min(int(count or 0), sum(is_ready(pod) for pod in new))
+    return min(int(count or 0), ready)
 
 
 def _observed(view: _View, _: Expected) -> Verdict | None:

@@ -33,9 +33,17 @@ def labels_of(obj: Obj) -> Mapping[str, str]:
     return obj["metadata"].get("labels") or {}
 
 
+def controller_of(obj: Obj) -> str:
+    """The uid of the object's controller, empty where it has none. The API server lets none have two."""
+    for ref in obj["metadata"].get("ownerReferences") or ():
+        if ref.get("controller"):
+            return str(ref.get("uid") or "")
+    return ""
+
+
 def is_owned_by(obj: Obj, uid: str) -> bool:
     """Whether the object's controller is the one with that uid (a namesake of a deleted owner is not)."""
-    return any(ref.get("controller") and ref.get("uid") == uid for ref in obj["metadata"].get("ownerReferences") or ())
+    return controller_of(obj) == uid
 
 
 def is_terminating(obj: Obj) -> bool:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kdeploy.model import Kind, Obj, Snapshot
 from kdeploy.rollout.marks import VERIFIED, marks_of
-from kdeploy.rollout.objects import annotations_of, is_active, is_owned_by, kind_of, labels_of, name_of, uid_of
+from kdeploy.rollout.objects import (
+    annotations_of,
+    controller_of,
+    is_active,
+    is_owned_by,
+    kind_of,
+    labels_of,
+    name_of,
+    uid_of,
+)
 from kdeploy.rollout.template import template_hash, template_of
 
 REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
@@ -35,20 +44,19 @@ class Revision:
 
 def revisions_of(snapshot: Snapshot) -> tuple[Revision, ...]:
     """The workload's own revisions (by owner uid), newest first."""
-    workload = snapshot.workload
-    if workload is None:
-        return ()
-    read = _of_replica_set if kind_of(workload) is Kind.DEPLOYMENT else _of_controller_revision
-    owned = (read(obj, workload) for obj in snapshot.revisions if is_owned_by(obj, uid_of(workload)))
-    return tuple(sorted(owned, key=lambda revision: revision.number, reverse=True))
+    return tuple(_newest_first(snapshot))
 
 
 def live_revision(snapshot: Snapshot) -> Revision | None:
     """The revision whose template is the workload's own now; None until the controller has made it."""
     if snapshot.workload is None:
         return None
-    live = template_hash(template_of(snapshot.workload))
-    return next((revision for revision in revisions_of(snapshot) if revision.hash == live), None)
+    return revision_of(snapshot, template_hash(template_of(snapshot.workload)))
+
+
+def revision_of(snapshot: Snapshot, hash_: str) -> Revision | None:
+    """The newest revision whose template has that hash."""
+    return next((revision for revision in _newest_first(snapshot) if revision.hash == hash_), None)
 
 
 def new_pods(snapshot: Snapshot) -> tuple[Obj, ...]:
@@ -60,27 +68,45 @@ def pods_of(snapshot: Snapshot, revision: Revision | None) -> tuple[tuple[Obj, .
     """The workload's active pods: those of `revision`, and all others."""
     new: list[Obj] = []
     old: list[Obj] = []
-    owners = _pod_owners(snapshot)
+    if snapshot.workload is None:
+        return (), ()
+    key = controller_of if kind_of(snapshot.workload) is Kind.DEPLOYMENT else _revision_label
+    owners = _pod_owners(snapshot, snapshot.workload)
     for pod in snapshot.pods:
-        if not is_active(pod) or not any(is_owned_by(pod, uid) for uid in owners):
-            continue
-        (new if revision is not None and _pod_key(pod, snapshot) == revision.pods_key else old).append(pod)
+        if is_active(pod) and controller_of(pod) in owners:
+            (new if revision is not None and key(pod) == revision.pods_key else old).append(pod)
     return tuple(new), tuple(old)
 
 
-def _pod_owners(snapshot: Snapshot) -> tuple[str, ...]:
-    if snapshot.workload is None:
-        return ()
-    uid = uid_of(snapshot.workload)
-    if kind_of(snapshot.workload) is Kind.DEPLOYMENT:
-        return tuple(uid_of(rs) for rs in snapshot.revisions if is_owned_by(rs, uid))
-    return (uid,)
+def _newest_first(snapshot: Snapshot) -> Iterator[Revision]:
+    """Each is read when it is asked for: most of the cost is its hash, and the live one is nearly always the first."""
+    workload = snapshot.workload
+    if workload is None:
+        return
+    is_deployment = kind_of(workload) is Kind.DEPLOYMENT
+    read, number = (_of_replica_set, _replica_set_number) if is_deployment else (_of_controller_revision, _number)
+    owned = [obj for obj in snapshot.revisions if is_owned_by(obj, uid_of(workload))]
+    for obj in sorted(owned, key=number, reverse=True):
+        yield read(obj, workload)
 
 
-def _pod_key(pod: Obj, snapshot: Snapshot) -> str:
-    if snapshot.workload is not None and kind_of(snapshot.workload) is Kind.DEPLOYMENT:
-        return next((str(r["uid"]) for r in pod["metadata"].get("ownerReferences") or () if r.get("controller")), "")
+def _pod_owners(snapshot: Snapshot, workload: Obj) -> frozenset[str]:
+    uid = uid_of(workload)
+    if kind_of(workload) is not Kind.DEPLOYMENT:
+        return frozenset({uid})
+    return frozenset(uid_of(rs) for rs in snapshot.revisions if is_owned_by(rs, uid))
+
+
+def _revision_label(pod: Obj) -> str:
     return labels_of(pod).get(POD_REVISION_LABEL, "")
+
+
+def _replica_set_number(obj: Obj) -> int:
+    return int(annotations_of(obj).get(REVISION_ANNOTATION) or 0)
+
+
+def _number(obj: Obj) -> int:
+    return int(obj.get("revision") or 0)
 
 
 def _of_replica_set(obj: Obj, _workload: Obj) -> Revision:
@@ -88,7 +114,7 @@ def _of_replica_set(obj: Obj, _workload: Obj) -> Revision:
     return Revision(
         name=name_of(obj),
         uid=uid_of(obj),
-        number=int(annotations_of(obj).get(REVISION_ANNOTATION) or 0),
+        number=_replica_set_number(obj),
         template=template,
         hash=template_hash(template),
         marks=marks_of(obj),
@@ -104,7 +130,7 @@ def _of_controller_revision(obj: Obj, workload: Obj) -> Revision:
     return Revision(
         name=name_of(obj),
         uid=uid_of(obj),
-        number=int(obj.get("revision") or 0),
+        number=_number(obj),
         template=template,
         hash=template_hash(template),
         marks=marks_of(obj),

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from kdeploy.model import Kind, PodCounts, Reason, Snapshot, State
+from kdeploy.rollout import assess as assessing
+from kdeploy.rollout import revisions
 from kdeploy.rollout.assess import Expected, assess, expect, timed_out
 from kdeploy.rollout.classify import restarts_of
 from kdeploy.rollout.objects import annotations_of, kind_of, uid_of
@@ -297,6 +299,25 @@ def test_a_foreign_change_inherits_every_mark_but_is_not_verified_by_it(version:
     assert foreign.marks == verified.marks
     assert (foreign.is_verified, verified.is_verified) == (False, True)
     assert foreign.number == verified.number + 1
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_verdict_hashes_the_live_template_and_its_revision_and_no_older_one(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A verdict is due at every event of every pod, and an API server keeps ten old revisions."""
+    snapshot = load(version, "complete-again")
+    expected = ours(snapshot)
+    hashed: list[Any] = []
+
+    def noted(template: Any) -> str:
+        hashed.append(template)
+        return template_hash(template)
+
+    for module in (assessing, revisions):
+        monkeypatch.setattr(module, "template_hash", noted)
+    assert assess(snapshot, expected).passed
+    assert (len(hashed), len(snapshot.revisions)) == (2, 2)
 
 
 def ours(snapshot: Snapshot) -> Expected:
