@@ -35,13 +35,16 @@ _KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3}
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Session:
-    """One set of credentials in use: the pool that has their TLS, and the header that has their token.
+    """One set of credentials in use: the pools that have their TLS, and the header that has their token.
 
-    `server` is the API server's URL, without a slash at its end; `tls` is None for plain http.
+    `streams` is the pool of the watches, which keep their connections: so those of `pool` are not used up by them, and
+    a fresh read at a deploy's end finds them open. `server` is the API server's URL, without a slash at its end; `tls`
+    is None for plain http.
     """
 
     server: str
     pool: urllib3.PoolManager
+    streams: urllib3.PoolManager
     tls: ssl.SSLContext | None
     authorization: Secret | None
     impersonate: tuple[tuple[str, str], ...] = field(default=())
@@ -66,16 +69,18 @@ def open_session(context: Context, deadline: Deadline) -> Session:
         configuration = _in_time(partial(_load, context, (*own, *context.paths), folder), context, deadline)
         tls = _tls(configuration) if context.server.startswith("https://") else None
     _set_transport(configuration, context)
-    pool = RESTClientObject(configuration).pool_manager
+    pools = [RESTClientObject(configuration).pool_manager for _ in range(2)]
     if tls is not None:
-        for key in ("ca_certs", "ca_cert_data", "cert_file", "key_file"):
-            pool.connection_pool_kw.pop(key, None)
-        pool.connection_pool_kw["ssl_context"] = tls
+        for pool in pools:
+            for key in ("ca_certs", "ca_cert_data", "cert_file", "key_file"):
+                pool.connection_pool_kw.pop(key, None)
+            pool.connection_pool_kw["ssl_context"] = tls
     # A token file ends with a newline, which no header may hold.
     token = str(configuration.api_key.get("BearerToken") or "").strip()
     return Session(
         server=context.server,
-        pool=pool,
+        pool=pools[0],
+        streams=pools[1],
         tls=tls,
         authorization=Secret(token) if token else None,
         impersonate=context.impersonate,

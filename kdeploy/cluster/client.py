@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from ssl import SSLContext
@@ -51,6 +52,7 @@ class KubernetesCluster:
         self._target: Target | None = None
         self._stores: tuple[Store, Store, Store] | None = None
         self._resources: tuple[Resource, Resource, Resource] | None = None
+        self._seen: Obj | None = None
         self._streams: tuple[Stream, ...] = ()
         self._watchdog: Watchdog | None = None
 
@@ -78,7 +80,8 @@ class KubernetesCluster:
         """One read of the target, its revisions and its pods; not counted."""
         self._target = target
         workload = preflight.read_workload(self._transport, target, until)
-        revisions, pods = self._list_dependents(target, workload, until, Purpose.PREFLIGHT)
+        revisions, pods = self._list(_dependents(target, workload), until, Purpose.PREFLIGHT)
+        self._seen = workload
         return Snapshot(
             workload=workload, revisions=tuple(revisions.objects.values()), pods=tuple(pods.objects.values())
         )
@@ -88,21 +91,23 @@ class KubernetesCluster:
         return access.lacking(self._transport, asked, until)
 
     def open(self, target: Target, until: float) -> Snapshot:
-        """Lists the workload, its revisions and its pods, and goes on watching all three from there: six requests."""
+        """Lists the workload, its revisions and its pods, and goes on watching all three from there: six requests.
+
+        All three at once, where preflight has shown the selector of the other two: it can only change if the workload
+        is another one. That leaves three connections open, as many as a fresh read needs.
+        """
         self._end_streams()
         self._target = target
         resource = requests.workload_resource(target)
-        workloads = listed(self._transport.read(resource.list_request(), until))
+        known = _dependents(target, self._seen) if self._seen else ()
+        workloads, *dependents = self._list((resource, *known), until)
         if not workloads.objects:
             raise preflight.not_found(self._transport, target, until)
-        workload = next(iter(workloads.objects.values()))
-        revisions, pods = self._list_dependents(target, workload, until, Purpose.STORY)
-        self._resources = (
-            resource,
-            requests.revisions_resource(target, workload),
-            requests.pods_resource(target, workload),
-        )
-        self._stores = Store(workloads), Store(revisions), Store(pods)
+        found = _dependents(target, next(iter(workloads.objects.values())))
+        if found != known:
+            dependents = self._list(found, until)
+        self._resources = resource, *found
+        self._stores = Store(workloads), Store(dependents[0]), Store(dependents[1])
         self._watch(target)
         return self.snapshot()
 
@@ -115,23 +120,14 @@ class KubernetesCluster:
 
     def refresh(self, until: float) -> Snapshot:
         """Reads all three again past the streams, at once; of each object the view keeps the newer state."""
-        target, (workloads, revisions, pods), resources = self._opened()
-
-        def read_workload() -> None:
-            with workloads.reading() as learn:
-                learn(by_uid(self._get_workload(target, until)))
-
-        def read_list(store: Store, resource: Resource) -> None:
-            with store.reading() as learn:
-                learn(by_uid(items(self._transport.read(resource.list_request(), until))))
-
-        together(
-            [
-                read_workload,
-                lambda: read_list(revisions, resources[1]),
-                lambda: read_list(pods, resources[2]),
-            ]
-        )
+        target, stores, resources = self._opened()
+        with ExitStack() as readings:
+            learn = [readings.enter_context(store.reading()) for store in stores]
+            workload = self._transport.begin_read(requests.get_workload(target), until)
+            lists = [self._transport.begin_read(resource.list_request(), until) for resource in resources[1:]]
+            learn[0](by_uid(_unless_gone(workload)))
+            for learn_list, finish in zip(learn[1:], lists, strict=True):
+                learn_list(by_uid(items(finish())))
         return self.snapshot()
 
     def next(self, until: float) -> Notice | None:
@@ -233,22 +229,10 @@ class KubernetesCluster:
         for stream in self._streams:
             stream.close()
 
-    def _list_dependents(self, target: Target, workload: Obj, until: float, purpose: Purpose) -> list[View]:
-        """Lists the revisions and the pods at once."""
-
-        def read(resource: Resource) -> View:
-            return listed(self._transport.read(resource.list_request(purpose), until))
-
-        resources = requests.revisions_resource(target, workload), requests.pods_resource(target, workload)
-        return together([partial(read, resource) for resource in resources])
-
-    def _get_workload(self, target: Target, until: float) -> tuple[Obj, ...]:
-        try:
-            return (self._transport.read(requests.get_workload(target), until),)
-        except ClusterError as error:
-            if error.status != 404:
-                raise
-            return ()
+    def _list(self, resources: Sequence[Resource], until: float, purpose: Purpose = Purpose.STORY) -> list[View]:
+        """Lists all of them at once."""
+        begun = [self._transport.begin_read(resource.list_request(purpose), until) for resource in resources]
+        return [listed(finish()) for finish in begun]
 
     def _known_target(self) -> Target:
         if self._target is None:
@@ -259,6 +243,21 @@ class KubernetesCluster:
         if self._target is None or self._stores is None or self._resources is None:
             raise RuntimeError("open comes first")
         return self._target, self._stores, self._resources
+
+
+def _dependents(target: Target, workload: Obj) -> tuple[Resource, Resource]:
+    """The workload's revisions and its pods, as collections."""
+    return requests.revisions_resource(target, workload), requests.pods_resource(target, workload)
+
+
+def _unless_gone(read: Callable[[], Obj]) -> tuple[Obj, ...]:
+    """The object read, none where there is none."""
+    try:
+        return (read(),)
+    except ClusterError as error:
+        if error.status != 404:
+            raise
+        return ()
 
 
 def _happened(event: Obj) -> str:

@@ -12,17 +12,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, TypeVar
+from queue import Empty
+from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
 from kdeploy import __version__
-from kdeploy.bounded import bounded
 from kdeploy.cluster.answers import ThrottledError, decode, failure, status_of
 from kdeploy.cluster.auth import Session
 from kdeploy.cluster.failures import transport_failure
+from kdeploy.cluster.workers import Workers
 from kdeploy.errors import ClusterError, KdeployError, UnreachableError
 from kdeploy.model import Permission
 from kdeploy.ports import Clock
@@ -38,8 +39,6 @@ _RENEW_AT_MOST_EACH = 5.0
 # With less time than this a repeated read could but time out, and hide what the one before it has found.
 _LEAST_TIME = 0.1
 _FIRST_TRIES = 3
-
-T = TypeVar("T")
 
 
 class Purpose(Enum):
@@ -97,6 +96,7 @@ class Transport:
         self._answered = False
         self._lock = threading.Lock()
         self._renewing = threading.Lock()
+        self._workers = Workers("kdeploy-request")
         self.closed = threading.Event()
 
     @property
@@ -114,44 +114,51 @@ class Transport:
 
         Raises UnreachableError where none comes, ClusterError where the connection is refused for good (TLS).
         """
-        if timeout <= 0:
-            raise UnreachableError(f"no time is left to {request.doing}", hint="allow more time (--timeout)")
-        return self._bounded(lambda: self._exchange(request, timeout), timeout + _GRACE, request.doing)
+        return self._begin(request, timeout)()
 
     def once(self, request: Request, until: float) -> dict[str, Any]:
         """Sends once and returns the JSON object of a good answer; raises ClusterError for any other."""
-        answer = self.exchange(request, min(until - self._clock.now(), _ANSWER_TIMEOUT))
-        if not 200 <= answer.status < 300:
-            error = failure(answer.status, answer.body, request.doing, answer.headers.get("Retry-After"))
-            raise _forgotten(error) if answer.status in (401, 403) and request.doing.rule in self._granted else error
-        self._granted.add(request.doing.rule)
-        return decode(answer.body)
+        return self._good(request.doing, self._begin_once(request, until)())
 
     def read(self, request: Request, until: float) -> dict[str, Any]:
         """As `once`, repeated until `until` where a later try may help. For requests that change nothing."""
-        attempt = 0
-        while True:
-            try:
-                return self.once(request, until)
-            except UnreachableError as error:
-                pause = pause_after(error, attempt)
-                attempt += 1
-                late = self._clock.now() + pause + _LEAST_TIME > until
-                if late or self._is_nobody_there(attempt) or self.closed.wait(pause):
-                    raise
+        return self.begin_read(request, until)()
+
+    def begin_read(self, request: Request, until: float) -> Callable[[], dict[str, Any]]:
+        """Begins to `read`, so that several are under way at once; what it gives waits, and repeats where it must."""
+        first = self._begin_once(request, until)
+
+        def finish() -> dict[str, Any]:
+            answered, attempt = first, 0
+            while True:
+                try:
+                    return self._good(request.doing, answered())
+                except UnreachableError as error:
+                    pause = pause_after(error, attempt)
+                    attempt += 1
+                    late = self._clock.now() + pause + _LEAST_TIME > until
+                    if late or self._is_nobody_there(attempt) or self.closed.wait(pause):
+                        raise
+                answered = self._begin_once(request, until)
+
+        return finish
 
     def _is_nobody_there(self, attempts: int) -> bool:
         """Whether the address itself may be wrong: then that is told at once, not when the time is up."""
         return not self._answered and attempts >= _FIRST_TRIES
 
     def stream(self, request: Request, read_timeout: float) -> urllib3.BaseHTTPResponse:
-        """Opens an answer that goes on: the caller reads it, and closes it. Raises as `once` does."""
+        """Opens an answer that goes on: the caller reads it, and closes it. Raises as `once` does.
+
+        It has a connection of its own: those of the other requests stay open for the next ones.
+        """
         session = self._session
-        response = self._open(session, request, read_timeout)
+        response = self._open(session, request, read_timeout, session.streams)
         if response.status == 401:
             response.close()
             renewed = self._renew(session)
-            response = self._open(renewed or session, request, read_timeout)
+            session = renewed or session
+            response = self._open(session, request, read_timeout, session.streams)
         if response.status == 200:
             return response
         with_body = self._complete(response, request.doing)
@@ -160,17 +167,52 @@ class Transport:
     def close(self) -> None:
         """Ends every wait and every idle connection."""
         self.closed.set()
+        self._workers.close()
         self._session.pool.clear()
+        self._session.streams.clear()
+
+    def _begin(self, request: Request, timeout: float) -> Callable[[], Answer]:
+        """Begins to `exchange`; what it gives waits for the end."""
+        if timeout <= 0:
+            raise UnreachableError(f"no time is left to {request.doing}", hint="allow more time (--timeout)")
+        wait = self._workers.begin(lambda: self._exchange(request, timeout))
+        given_up = self._clock.now() + timeout + _GRACE
+
+        def finish() -> Answer:
+            try:
+                return wait(given_up - self._clock.now())
+            except Empty:
+                raise UnreachableError(
+                    f"cannot {request.doing}: the API server did not answer in {timeout:.0f} s",
+                    hint="is it reachable from here?",
+                ) from None
+
+        return finish
+
+    def _begin_once(self, request: Request, until: float) -> Callable[[], Answer]:
+        return self._begin(request, min(until - self._clock.now(), _ANSWER_TIMEOUT))
+
+    def _good(self, doing: Permission, answer: Answer) -> dict[str, Any]:
+        """The JSON object of a good answer; raises ClusterError for any other."""
+        if not 200 <= answer.status < 300:
+            error = failure(answer.status, answer.body, doing, answer.headers.get("Retry-After"))
+            raise _forgotten(error) if answer.status in (401, 403) and doing.rule in self._granted else error
+        self._granted.add(doing.rule)
+        return decode(answer.body)
 
     def _exchange(self, request: Request, timeout: float) -> Answer:
         session = self._session
-        answer = self._complete(self._open(session, request, timeout), request.doing)
+        answer = self._complete(self._open(session, request, timeout, session.pool), request.doing)
         if answer.status != 401 or (request.purpose is Purpose.CHECK and not status_of(answer.body)):
             return answer  # an app behind the pod proxy may answer 401 as well: that is no reason to log in again
         renewed = self._renew(session)
-        return self._complete(self._open(renewed, request, timeout), request.doing) if renewed else answer
+        if renewed is None:
+            return answer
+        return self._complete(self._open(renewed, request, timeout, renewed.pool), request.doing)
 
-    def _open(self, session: Session, request: Request, timeout: float) -> urllib3.BaseHTTPResponse:
+    def _open(
+        self, session: Session, request: Request, timeout: float, pool: urllib3.PoolManager
+    ) -> urllib3.BaseHTTPResponse:
         headers = urllib3.HTTPHeaderDict({"Accept": "application/json", "User-Agent": USER_AGENT, **request.headers})
         for name, value in session.headers():
             headers.add(name, value)
@@ -181,7 +223,7 @@ class Transport:
         with self._lock:
             self._counts[request.purpose] += 1
         try:
-            return session.pool.request(
+            return pool.request(
                 request.method,
                 session.server + request.target,
                 body=body,
@@ -229,14 +271,6 @@ class Transport:
             except KdeployError as error:
                 raise ClusterError(error.message, hint=error.hint, reason=error.reason, status=401) from None
             return self._session
-
-    def _bounded(self, call: Callable[[], T], seconds: float, doing: Permission) -> T:
-        try:
-            return bounded(call, seconds, "kdeploy-request")
-        except TimeoutError:
-            raise UnreachableError(
-                f"cannot {doing}: the API server did not answer in {seconds:.0f} s", hint="is it reachable from here?"
-            ) from None
 
 
 def pause_after(error: ClusterError, attempt: int, longest: float = 5.0) -> float:

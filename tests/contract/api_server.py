@@ -80,10 +80,11 @@ def failed(code: int, reason: str, message: str, **headers: str) -> Reply:
 
 
 class ApiServer:
-    """See the module. `token`, when set, is the only bearer token that is let in."""
+    """See the module. `token`, when set, is the only bearer token that is let in. `connections`: opened so far."""
 
     def __init__(self, certificate: Path | None = None) -> None:
         self.seen: list[Seen] = []
+        self.connections = 0
         self.token: str | None = None
         self.allowed = True
         self.rules: list[Obj] = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
@@ -117,6 +118,11 @@ class ApiServer:
             self._objects[plural][metadata["name"]] = new
             self._tell(plural, "MODIFIED" if old else "ADDED", new)
             return new
+
+    def get(self, plural: str, name: str) -> Obj:
+        """A copy of the object as it is."""
+        with self._lock:
+            return copy.deepcopy(self._objects[plural][name])
 
     def remove(self, plural: str, name: str) -> None:
         """Deletes an object and tells the watches."""
@@ -290,6 +296,12 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], owner: ApiServer) -> None:
         self.owner = owner
         super().__init__(address, _Handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """The next connection."""
+        accepted = super().get_request()
+        self.owner.connections += 1
+        return accepted
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that go away, and TLS that they refuse, are no news here."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -48,6 +49,34 @@ def test_a_good_deploy_costs_eleven_requests(cluster: KubernetesCluster, server:
     eventually(lambda: server.watching() == 3)
     assert cluster.requests == 11
     assert cluster.silence_probes == 0
+
+
+def test_the_fresh_read_and_the_mark_at_the_end_open_no_connection_and_start_no_thread(
+    cluster: KubernetesCluster, server: ApiServer, target: Target
+) -> None:
+    cluster.preflight(target, soon())
+    cluster.open(target, soon())
+    cluster.patch([TEST_UID, SET_IMAGE], soon())
+    eventually(lambda: server.watching() == 3)
+    connections, threads = server.connections, set(threading.enumerate())
+    for _ in range(3):
+        cluster.refresh(soon())
+    cluster.patch([TEST_UID, MARK], soon())
+    assert server.connections == connections
+    assert set(threading.enumerate()) <= threads
+
+
+def test_a_workload_replaced_since_preflight_is_seen_by_its_own_selector(
+    cluster: KubernetesCluster, server: ApiServer, target: Target
+) -> None:
+    cluster.preflight(target, soon())
+    selector = {"matchLabels": {"app": "another"}}
+    server.put("deployments", {"metadata": {"name": "web", "uid": "another"}, "spec": {"selector": selector}})
+    cluster.open(target, soon())
+    eventually(lambda: server.watching() == 3)
+    assert server.of("LIST pods")[-1].query == {"labelSelector": "app=another"}
+    assert server.of("WATCH pods")[0].query["labelSelector"] == "app=another"
+    assert cluster.requests == 8
 
 
 def test_a_patch_is_json_patch_by_our_own_field_manager(opened: KubernetesCluster, server: ApiServer) -> None:
