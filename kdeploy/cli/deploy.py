@@ -34,10 +34,10 @@ def deploy(session: Session) -> Result:
     TARGET may be left out where kdeploy.yaml has one service.
     """
     from kdeploy.cli.run import reported
-    from kdeploy.cli.wiring import edges, load_settings, on_cluster, plan_deploy
+    from kdeploy.cli.wiring import edges, load_settings, plan_deploy, reach
     from kdeploy.deploy import deploy as tell
 
     settings = load_settings(session)
     plan = plan_deploy(session, settings)
-    with on_cluster(session, settings, settings.limits.build_timeout) as there:
-        return reported(tell(plan.request(there.target), edges(session, settings, there, plan.builder)))
+    there = reach(session, settings, settings.limits.build_timeout)
+    return reported(tell(plan.request(there.target), edges(session, settings, there, plan.builder)))

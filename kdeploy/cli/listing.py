@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kdeploy.cli.run import Result, Session
-from kdeploy.cli.wiring import load_settings, on_cluster
+from kdeploy.cli.wiring import load_settings, reach
 from kdeploy.report.encode import encode_fields
 from kdeploy.rollout.history import RevisionRow, history_of
 from kdeploy.text import one_line
@@ -17,8 +17,8 @@ HEADINGS = ("REVISION", "COMMIT", "DIGEST", "VERIFIED", "LIVE", "CREATED", "BY",
 def history_result(session: Session) -> Result:
     """The workload's revisions, newest first, as a table and as JSON."""
     settings = load_settings(session)
-    with on_cluster(session, settings, settings.limits.timeout) as there:
-        rows = history_of(there.cluster.open(there.target, session.clock.now() + READ_TIMEOUT))
+    there = reach(session, settings, settings.limits.timeout)
+    rows = history_of(there.cluster.open(there.target, session.clock.now() + READ_TIMEOUT))
     document = {
         "schema": "kdeploy.history/v1",
         "target": encode_fields(there.target),

@@ -37,22 +37,22 @@ def status_result(session: Session) -> Result:
 
 
 def _judge_cluster(session: Session, settings: Settings) -> tuple[Target, Verdict]:
-    from kdeploy.cli.wiring import edges, on_cluster
+    from kdeploy.cli.wiring import edges, reach
     from kdeploy.story.evidence import with_evidence
     from kdeploy.story.run import Run
     from kdeploy.story.wait import wait
 
-    with on_cluster(session, settings, settings.limits.timeout) as there:
-        run = Run(edges=edges(session, settings, there), target=there.target, started=session.clock.now())
-        snapshot = there.cluster.open(there.target, run.now() + READ_TIMEOUT)
-        budget = settings.limits.crash_budget
-        if session.flags.watch:
-            expected = expectation(snapshot, crash_budget=budget)
-            with run.phase(Phase.ROLLOUT, str(there.target)):
-                verdict = wait(run, Phase.ROLLOUT, expected, session.started + settings.limits.timeout)
-        else:
-            verdict = status_of(snapshot, crash_budget=budget)
-        return there.target, replace(verdict, culprits=with_evidence(run, verdict))
+    there = reach(session, settings, settings.limits.timeout)
+    run = Run(edges=edges(session, settings, there), target=there.target, started=session.clock.now())
+    snapshot = there.cluster.open(there.target, run.now() + READ_TIMEOUT)
+    budget = settings.limits.crash_budget
+    if session.flags.watch:
+        expected = expectation(snapshot, crash_budget=budget)
+        with run.phase(Phase.ROLLOUT, str(there.target)):
+            verdict = wait(run, Phase.ROLLOUT, expected, session.started + settings.limits.timeout)
+    else:
+        verdict = status_of(snapshot, crash_budget=budget)
+    return there.target, replace(verdict, culprits=with_evidence(run, verdict))
 
 
 def _judge_dump(session: Session) -> tuple[Target, Verdict]:

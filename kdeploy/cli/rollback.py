@@ -17,10 +17,10 @@ def rollback(session: Session) -> Result:
     Then wait for it and verify it. Exit 0: restored. 4: refused, nothing changed. 11: the rollback failed.
     """
     from kdeploy.cli.run import reported
-    from kdeploy.cli.wiring import edges, load_settings, on_cluster, plan_rollback
+    from kdeploy.cli.wiring import edges, load_settings, plan_rollback, reach
     from kdeploy.story.by_hand import rollback as tell
 
     settings = load_settings(session)
-    with on_cluster(session, settings, settings.limits.rollback_timeout) as there:
-        request = plan_rollback(session, settings, there.target)
-        return reported(tell(request, edges(session, settings, there)))
+    there = reach(session, settings, settings.limits.rollback_timeout)
+    request = plan_rollback(session, settings, there.target)
+    return reported(tell(request, edges(session, settings, there)))

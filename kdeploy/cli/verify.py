@@ -17,17 +17,17 @@ def verify(session: Session) -> Result:
     They run on what is live now; nothing is changed. Exit 0: passed. 12: failed.
     """
     from kdeploy.cli.run import reported
-    from kdeploy.cli.wiring import edges, load_settings, on_cluster
+    from kdeploy.cli.wiring import edges, load_settings, reach
     from kdeploy.story.by_hand import verify as tell
     from kdeploy.story.request import VerifyRequest
 
     settings = load_settings(session)
-    with on_cluster(session, settings, settings.limits.timeout) as there:
-        request = VerifyRequest(
-            target=there.target,
-            containers=settings.containers,
-            checks=settings.checks,
-            limits=settings.limits,
-            started=session.started,
-        )
-        return reported(tell(request, edges(session, settings, there)))
+    there = reach(session, settings, settings.limits.timeout)
+    request = VerifyRequest(
+        target=there.target,
+        containers=settings.containers,
+        checks=settings.checks,
+        limits=settings.limits,
+        started=session.started,
+    )
+    return reported(tell(request, edges(session, settings, there)))

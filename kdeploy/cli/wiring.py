@@ -5,8 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -49,11 +48,12 @@ class There:
     prober: HttpProber
 
 
-@contextmanager
-def on_cluster(session: Session, settings: Settings, seconds: float) -> Iterator[There]:
+def reach(session: Session, settings: Settings, seconds: float) -> There:
     """Reads the credentials, within so many seconds of the command's beginning; asks nothing yet.
 
-    Signals go to the cluster's inbox, once the story defers them.
+    Signals go to the cluster's inbox, once the story defers them. Nobody closes it: the process ends with the command,
+    and its threads and connections with it. To end them one by one before the report is written would make a deploy
+    several milliseconds longer.
     """
     context = choose_context(kubeconfig=settings.kubeconfig, context=settings.context, environ=session.env)
     cluster = connect(context, session.clock, login_by=session.within(seconds))
@@ -69,11 +69,7 @@ def on_cluster(session: Session, settings: Settings, seconds: float) -> Iterator
         pod_proxy=cluster.pod_proxy,
         dial=PortForwarder(lambda: _endpoint(cluster), target.namespace),
     )
-    try:
-        yield There(cluster=cluster, target=target, prober=prober)
-    finally:
-        prober.close()
-        cluster.close()
+    return There(cluster=cluster, target=target, prober=prober)
 
 
 def _endpoint(cluster: KubernetesCluster) -> ApiEndpoint:
