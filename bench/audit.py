@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,22 +20,28 @@ class Counted:
 
 
 def count(events: Sequence[Mapping[str, Any]], namespace: str) -> Counted:
-    """Sorts one deploy's requests, in the order in which they were received.
+    """Sorts one deploy's requests.
 
-    The preflight ends where the workload is listed to be watched. From there on the only GET of it that belongs to the
-    story is the last, the fresh read that confirms success: all before it looked whether silent streams are alive.
+    The preflight reads the workload, its revisions and its pods once each: the first of each is its own. All GETs of
+    the workload but that one and the last, the fresh read that confirms success, looked whether silent streams live.
     """
     ordered = sorted(events, key=received)
     own = [event for event in ordered if (event.get("objectRef") or {}).get("namespace") == namespace]
-    opened = next((i for i, e in enumerate(own) if _is(e, "list", "deployments")), len(own))
-    gets = sum(_is(event, "get", "deployments") for event in own[opened:])
-    silence = max(0, gets - 1)
+    gets = sum(_is(event, "get", "deployments") for event in own)
+    lists = (any(_is(event, "list", resource) for event in own) for resource in ("replicasets", "pods"))
+    preflight, silence = min(gets, 1) + sum(lists), max(0, gets - 2)
     return Counted(
-        preflight=opened,
-        story=len(own) - opened - silence,
+        preflight=preflight,
+        story=len(own) - preflight - silence,
         silence=silence,
         discovery=sum(is_discovery(str(event.get("requestURI"))) for event in ordered),
     )
+
+
+def watching_since(events: Sequence[Mapping[str, Any]], namespace: str) -> float:
+    """When, as `time.time()`, the first of these requests that watches something there was received; inf for none."""
+    there = [event for event in events if (event.get("objectRef") or {}).get("namespace") == namespace]
+    return min((received(event) for event in there if event.get("verb") == "watch"), default=math.inf)
 
 
 def received(event: Mapping[str, Any]) -> float:

@@ -12,8 +12,8 @@ from bench.workload import Deployed, Workload
 
 LIMIT = 50.0
 DEPLOY = "kdeploy deploy"
-HEAD_START = 0.2
-"""Seconds that a waiting program must have had before the rollout was complete, to be there in time."""
+TRIES = 5
+"""How often a program may come too late: on a busy machine a rollout may be over before it has begun to wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ def measure_exits(workload: Workload, runs: int) -> Exits:
     verdicts: list[float] = []
     for turn in range(runs):
         for name, program in programs[turn % 3 :] + programs[: turn % 3]:
-            complete, ended = _moments(workload, program)
+            complete, ended = _moments(workload, program, name.partition(" ")[0])
             late[name].append((ended - complete) * 1000)
             if name == DEPLOY:
                 verdicts.append((deploys[-1][1].at("verdict", "rollout") - complete) * 1000)
@@ -80,13 +80,18 @@ def _row(name: str, values: tuple[float, ...], kubectl: tuple[float, ...]) -> Ro
     return Row(what=f"`{name}`", unit=Unit.MILLISECONDS, values=values, target=target, beside=kubectl)
 
 
-def _moments(workload: Workload, program: Callable[[str], Ended]) -> tuple[float, float]:
-    """When the watcher saw the rollout complete, and when the program ended."""
+def _moments(workload: Workload, program: Callable[[str], Ended], agent: str) -> tuple[float, float]:
+    """When the watcher saw the rollout complete, and when the program ended, which was watching by then."""
+    for _ in range(TRIES):
+        complete, ended = _rolled_out(workload, program)
+        if workload.watching_since(ended, agent) < complete:
+            return complete, ended.ended
+    raise RuntimeError(f"{TRIES} times the rollout was complete before {agent} had begun to wait for it")
+
+
+def _rolled_out(workload: Workload, program: Callable[[str], Ended]) -> tuple[float, Ended]:
     workload.calm()
     generation, image = workload.generation, workload.rig.sleeping()
-    with workload.watched() as eyes:
+    with workload.watched_alone() as watch:
         ended = program(image)
-        complete = eventually(lambda: completed(eyes.deployment, generation))
-    if complete - ended.started < HEAD_START:
-        raise RuntimeError("the rollout was complete before the program can have waited for it")
-    return complete, ended.ended
+        return eventually(lambda: completed(watch.seen, generation)), ended

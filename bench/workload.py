@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from bench.api import MERGE_PATCH, Seen, Watch, watching
-from bench.audit import Counted, count, received
+from bench.audit import Counted, count, received, watching_since
 from bench.moments import image_of, is_complete
 from bench.process import Ended
 from bench.rig import Rig
@@ -114,10 +114,17 @@ class Workload:
     @contextlib.contextmanager
     def watched(self) -> Iterator[Eyes]:
         """An ideal watcher that sees all from now on."""
-        api, query = self.rig.api, {"fieldSelector": "metadata.name=web"}
         pods = f"/api/v1/namespaces/{self.name}/pods"
-        with watching(api, self.deployment_path.rpartition("/")[0], query) as deployments, watching(api, pods, {}) as p:
+        with self.watched_alone() as deployments, watching(self.rig.api, pods, {}) as p:
             yield Eyes(deployments=deployments, pods=p)
+
+    @contextlib.contextmanager
+    def watched_alone(self) -> Iterator[Watch]:
+        """An ideal watcher of the Deployment: the events of many pods would keep it from noting its own in time."""
+        with watching(
+            self.rig.api, self.deployment_path.rpartition("/")[0], {"fieldSelector": "metadata.name=web"}
+        ) as w:
+            yield w
 
     def kubectl(self, *words: str, codes: Sequence[int] = (0,)) -> Ended:
         """A kubectl command in its namespace."""
@@ -138,10 +145,14 @@ class Workload:
         events = [json.loads(line) for line in trace.read_text().splitlines()]
         return Deployed(ended=ended, report=json.loads(report.read_text()), events=events)
 
-    def requests(self, ended: Ended, agent: str = "kdeploy/") -> Counted:
-        """What a program that has ended asked the API server about this workload, by its audit log."""
-        events = self.rig.cluster.requests(agent, since=ended.started)
+    def requests(self, ended: Ended) -> Counted:
+        """What a deploy that has ended asked the API server about this workload, by its audit log."""
+        events = self.rig.cluster.requests("kdeploy/", since=ended.started)
         return count([event for event in events if received(event) <= ended.ended], self.name)
+
+    def watching_since(self, ended: Ended, agent: str) -> float:
+        """When a program (its User-Agent begins so) began to watch this workload, as `time.time()`; inf for never."""
+        return watching_since(self.rig.cluster.requests(agent, since=ended.started), self.name)
 
 
 def _pod_image(pod: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """What a deploy asks of the API server, by the server's own audit log."""
 
 import time
+from collections import Counter
 from typing import Any
 
 from tests.e2e.scene import Scene
@@ -18,10 +19,13 @@ def test_a_deploy_of_three_replicas_takes_twelve_requests_at_most(scene: Scene) 
     checks = [event for event in asked if event["objectRef"].get("subresource") == "proxy"]
     assert len(checks) == 3 * 3 + 3 * 3, "samples of the new pods, and of the old ones, which nobody had verified"
     rest = [event for event in asked if event not in checks]
-    opened = next(i for i, event in enumerate(rest) if event["verb"] == "list" and _is(event, "deployments"))
-    silence = [event for event in rest[opened:] if event["verb"] == "get" and _is(event, "deployments")][:-1]
-    assert len(rest) - opened - len(silence) == ran.report["api_requests"]
-    assert {event["verb"] for event in rest[:opened]} <= {"get", "list"}
+    gets = [event for event in rest if event["verb"] == "get" and _is(event, "deployments")]
+    lists = Counter(event["objectRef"]["resource"] for event in rest if event["verb"] == "list")
+    assert lists == {"deployments": 1, "replicasets": 3, "pods": 3}, "preflight, the begin of the watches, the end"
+    preflight, silence = 3, gets[1:-1]
+    assert len(rest) - preflight - len(silence) == ran.report["api_requests"]
+    patched = next(i for i, event in enumerate(rest) if event["verb"] == "patch")
+    assert {event["verb"] for event in rest[:patched]} <= {"get", "list", "watch"}
 
 
 def _is_here(event: dict[str, Any], namespace: str) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
 from bench.api import Seen
-from bench.audit import count, is_discovery
+from bench.audit import count, is_discovery, received, watching_since
 from bench.hollow import ready_status
 from bench.moments import cannot_pull, cannot_start, completed, eventually, first, is_complete, spent
 
@@ -92,12 +93,13 @@ def request(at: int, verb: str, resource: str, namespace: str = "ns", uri: str =
 
 
 def test_a_deploys_requests_are_sorted_by_what_they_are_for() -> None:
+    """The three lists that the watches go on from are sent at once: which comes first says nothing."""
     events = [
         request(6, "patch", "deployments"),
         request(1, "get", "deployments"),
         request(1, "list", "pods"),
-        request(2, "list", "deployments"),
-        request(3, "list", "pods"),
+        request(3, "list", "deployments"),
+        request(2, "list", "pods"),
         request(4, "watch", "deployments"),
         request(12, "get", "deployments"),
         request(17, "get", "deployments"),
@@ -107,6 +109,17 @@ def test_a_deploys_requests_are_sorted_by_what_they_are_for() -> None:
     ]
     counted = count(events, "ns")
     assert (counted.preflight, counted.story, counted.silence, counted.discovery) == (2, 6, 2, 0)
+
+
+def test_a_program_waits_from_its_first_watch_of_the_namespace_on() -> None:
+    events = [
+        request(7, "watch", "pods"),
+        request(5, "watch", "deployments"),
+        request(2, "list", "deployments"),
+        request(1, "watch", "deployments", namespace="another"),
+    ]
+    assert watching_since(events, "ns") == received(events[1])
+    assert watching_since(events[2:], "ns") == math.inf
 
 
 @pytest.mark.parametrize("uri", ["/api", "/apis?timeout=32s", "/api/v1", "/apis/apps/v1?timeout=1s", "/openapi/v2", "/version"])  # fmt: skip  # noqa: E501
