@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import getpass
 import os
 import socket
@@ -69,6 +70,7 @@ def reach(session: Session, settings: Settings, seconds: float) -> There:
         pod_proxy=cluster.pod_proxy,
         dial=PortForwarder(lambda: _endpoint(cluster), target.namespace),
     )
+    gc.freeze()  # all is imported: the garbage of a long wait is looked for among what comes from here on
     return There(cluster=cluster, target=target, prober=prober)
 
 

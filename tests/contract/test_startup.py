@@ -45,6 +45,19 @@ def test_the_version_is_told_before_typer_is_imported() -> None:
     assert not loaded("--version") & {"typer", "dataclasses", "inspect"}
 
 
+def test_all_that_a_deploy_imports_is_never_searched_for_garbage() -> None:
+    program = """
+import gc
+from kdeploy.__main__ import OBJECTS
+before = [stats["collections"] for stats in gc.get_stats()]
+gc.set_threshold(OBJECTS)
+import kdeploy.cli.app, kdeploy.cli.wiring, kdeploy.deploy, kubernetes.config
+print(gc.get_count()[0], [stats["collections"] for stats in gc.get_stats()] == before)
+"""
+    made, is_never = run("-c", program).stdout.split()
+    assert is_never == "True", made
+
+
 def test_it_runs_as_a_module_too() -> None:
     done = run("-m", "kdeploy", "--version")
     assert (done.returncode, done.stdout) == (0, f"kdeploy {__version__}\n")
