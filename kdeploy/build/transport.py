@@ -78,7 +78,7 @@ class Transport:
     """Asks registries over HTTP.
 
     `insecure` gives what the engine lists as insecure-registries, within the seconds that it is given. `timeout`:
-    of an answer.
+    seconds to connect, and between two bytes of an answer.
     """
 
     def __init__(
