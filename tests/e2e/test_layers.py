@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import tarfile
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import pytest
 
 from kdeploy.build import open_builder, open_registry
 from kdeploy.build.plan import INPUTS_LABEL
+from kdeploy.clock import Deadline
 from kdeploy.errors import BuildError
 from kdeploy.model import Image, Reason
 from kdeploy.ports import BuildRequest
@@ -204,7 +206,10 @@ class Bench:
             "args": {"GIVEN": "given"},
         }
         lines: list[str] = []
-        return open_builder(builder, self.env).build_and_push(BuildRequest(**{**fields, **more}), lines.append, 60)
+        deadline = Deadline(time.monotonic, 60)
+        return open_builder(builder, self.env, deadline).build_and_push(
+            BuildRequest(**{**fields, **more}), lines.append, 60
+        )
 
     def docker(self, *words: str) -> str:
         return run("docker", *words, environment=self.env)

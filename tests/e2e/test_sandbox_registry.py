@@ -178,8 +178,8 @@ def test_kdeploys_builders_push_to_it_and_find_it_again(
     assert (again.digest, again.reused) == (image.digest, True)
     if engine == "layers":  # the rig's own registry, Docker's 2.8, gets the very same
         theirs = f"{cluster.registry}/{repository.partition('/')[2]}"
-        elsewhere = request_build(options, inspect_source(options, None, env), env, repository=theirs)
-        assert open_builder(engine, env).build_and_push(elsewhere, lines.append, 60).digest == image.digest
+        elsewhere = request_build(options, inspect_source(options, None, env, soon()), env, repository=theirs)
+        assert open_builder(engine, env, soon()).build_and_push(elsewhere, lines.append, 60).digest == image.digest
     forget(cluster, repository)
     assert runs(cluster, image.reference) == WORDS
 
