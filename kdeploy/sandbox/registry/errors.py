@@ -20,6 +20,7 @@ class Code(StrEnum):
     BLOB_UNKNOWN = "BLOB_UNKNOWN"
     BLOB_UPLOAD_INVALID = "BLOB_UPLOAD_INVALID"
     BLOB_UPLOAD_UNKNOWN = "BLOB_UPLOAD_UNKNOWN"
+    DENIED = "DENIED"
     DIGEST_INVALID = "DIGEST_INVALID"
     MANIFEST_BLOB_UNKNOWN = "MANIFEST_BLOB_UNKNOWN"
     MANIFEST_INVALID = "MANIFEST_INVALID"
@@ -37,6 +38,7 @@ _MEANING: Mapping[Code, tuple[int, str]] = {
     Code.BLOB_UNKNOWN: (404, "blob unknown to registry"),
     Code.BLOB_UPLOAD_INVALID: (416, "blob upload invalid"),
     Code.BLOB_UPLOAD_UNKNOWN: (404, "blob upload unknown to registry"),
+    Code.DENIED: (403, "requested access to the resource is denied"),
     Code.DIGEST_INVALID: (400, "provided digest did not match uploaded content"),
     Code.MANIFEST_BLOB_UNKNOWN: (400, "blob unknown to registry"),
     Code.MANIFEST_INVALID: (400, "manifest invalid"),

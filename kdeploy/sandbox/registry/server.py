@@ -47,7 +47,7 @@ def application(storage: Storage, *, limits: Limits | None = None, account: Acco
     """The registry over what `storage` keeps. Without an `account` it is open to all who reach its address."""
     limits = limits or Limits()
     uploads = Uploads(storage, lifetime=limits.upload_lifetime)
-    app = web.Application(middlewares=[_answer_errors, *([_require(account)] if account else [])])
+    app = web.Application(middlewares=[_answer_errors, _refuse_pages, *([_require(account)] if account else [])])
     app.add_routes([web.get("/v2/", _base), web.get("/v2", _base)])
     app.add_routes(Blobs(storage=storage, uploads=uploads, limit=limits.blob).routes())
     app.add_routes(Manifests(storage=storage, limit=limits.manifest).routes())
@@ -80,7 +80,7 @@ async def _purge(uploads: Uploads) -> None:
 
 @web.middleware
 async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every failure as the specification's JSON. A bug is told in the log and to the client, and ends nothing else."""
+    """Every refusal as the specification's JSON. A bug is left to aiohttp: a bare 500, a traceback in the log."""
     try:
         return await handler(request)
     except RegistryError as error:
@@ -92,8 +92,16 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
     except ConnectionError:  # the client went away in the middle of what it sent: nobody reads this
         return _answer(refusal(Code.BLOB_UPLOAD_INVALID, message="the connection ended", status=400))
     except OSError as error:
-        _LOG.exception("%s %s", request.method, request.path)
+        _LOG.error("%s %s: %s", request.method, request.path, error)
         return _answer(refusal(Code.UNKNOWN, message=f"the registry's folder: {error.strerror or error}"))
+
+
+@web.middleware
+async def _refuse_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A page in a browser of this machine reaches loopback too. It tells its Origin, which no registry client does."""
+    if "Origin" in request.headers:
+        raise refusal(Code.DENIED, request.headers["Origin"], message="this registry is not for pages in a browser")
+    return await handler(request)
 
 
 def _answer(error: RegistryError) -> web.Response:

@@ -217,6 +217,13 @@ def test_with_the_accounts_password_one_gets_in(guarded: Served) -> None:
     assert guarded.ask("GET", "/v2/", b"", {"Authorization": f"Basic {login}"}).status == 200
 
 
+@pytest.mark.parametrize("origin", ["https://example.com", "null", "http://127.0.0.1:1"])
+def test_a_page_in_a_browser_is_kept_out(registry: Served, origin: str) -> None:
+    reply = registry.ask("POST", "/v2/a/blobs/uploads/", b"", {"Origin": origin})
+    assert reply.brief == (403, "DENIED")
+    assert registry.incoming == []
+
+
 def test_every_answer_says_that_this_is_a_registry(registry: Served) -> None:
     for path in ("/v2/", "/v2/a/manifests/v1", "/nothing", f"/v2/a/blobs/{ABSENT}"):
         assert registry.ask("GET", path).headers["Docker-Distribution-Api-Version"] == "registry/2.0"
