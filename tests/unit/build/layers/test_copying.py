@@ -172,6 +172,7 @@ def test_a_folder_within_the_source_lends_its_attributes_and_the_source_itself_d
         ("COPY --chown=nobody a.txt /x", 'the image has no user "nobody"'),
         ("COPY --chown=1:staff a.txt /x", 'the image has no group "staff"'),
         ("COPY wh /x", "means that a file is gone"),
+        ("COPY folder /x", "means that a file is gone"),
         ("COPY bad /app", "/app/old is in the image already, and no folder"),
         ("COPY worse /app", "/app/deep is a folder in the image"),
     ],
@@ -179,7 +180,7 @@ def test_a_folder_within_the_source_lends_its_attributes_and_the_source_itself_d
 def test_what_cannot_be_copied_is_refused_by_its_line(
     instruction: str, problem: str, tree: Tree, context: Context
 ) -> None:
-    for name in ("wh/.wh.x", "bad/old/x", "worse/deep"):
+    for name in ("wh/.wh.x", "folder/.wh.d/x", "bad/old/x", "worse/deep"):
         (context.folder / name).parent.mkdir(parents=True)
         (context.folder / name).write_text("")
     with pytest.raises(DockerfileError) as caught:
