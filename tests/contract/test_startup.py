@@ -102,8 +102,10 @@ def test_a_reader_that_went_away_leaves_the_exit_code_and_no_noise() -> None:
 
 OPENED = """
 import sys
+import time
 from kdeploy.build import open_builder
-print(open_builder("layers", {"HOME": "/none"}).title)
+from kdeploy.clock import Deadline
+print(open_builder("layers", {"HOME": "/none"}, Deadline(time.monotonic, 60)).title)
 print(*{name.partition(".")[0] for name in sys.modules} & {"docker", "kubernetes"})
 """
 
