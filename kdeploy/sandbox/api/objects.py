@@ -22,7 +22,7 @@ from kdeploy.sandbox.api.slices import slices_of
 from kdeploy.sandbox.core.admission import refusal
 from kdeploy.sandbox.core.errors import AlreadyExistsError
 from kdeploy.sandbox.core.field_errors import immutable, invalid
-from kdeploy.sandbox.core.metadata import created, replaced, suffix
+from kdeploy.sandbox.core.metadata import created, key_of, replaced, suffix
 from kdeploy.sandbox.core.resources import ENDPOINTS, NAMESPACES, PODS, SERVICES, Resource
 from kdeploy.sandbox.core.store import Store
 from kdeploy.sandbox.core.validate import validate
@@ -212,20 +212,16 @@ class Objects:
     def _delete_collection(self, asked: Asked, _: str, body: Any) -> Answer:
         options = delete_options(asked, body)
         found = self.selected(asked)[1]
-        for obj in found if not options.dry_run else ():
-            metadata = obj["metadata"]
-            namespace = metadata.get("namespace") or ""
-            if self._store.get(asked.resource, namespace, metadata["name"]) is not None:
-                self._store.delete(
-                    asked.resource,
-                    namespace,
-                    metadata["name"],
-                    self._clock(),
-                    grace=options.grace,
-                    propagation=options.propagation,
-                )
+        answer = Answer(body=listing(asked.resource, found, self._store.version))
+        if options.dry_run:
+            return answer
+        for obj in found:
+            namespace, name = key_of(obj)
+            if self._store.get(asked.resource, namespace, name) is not None:  # it may have gone with its owner
+                grace, propagation = options.grace, options.propagation
+                self._store.delete(asked.resource, namespace, name, self._clock(), grace=grace, propagation=propagation)
         self._after_write()
-        return Answer(body=listing(asked.resource, found, self._store.version))
+        return answer
 
     def _decoded(self, asked: Asked, kind: str, version: str, body: Any) -> tuple[Obj, Sequence[str]]:
         """The sent object in its Go shape, and warnings. Raises ApiError 400."""

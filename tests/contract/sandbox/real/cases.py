@@ -139,9 +139,21 @@ def workloads() -> Iterator[tuple[str, str, Obj]]:
     yield "deployment", "bad expressions", workload(selector={"matchLabels": LABELS, "matchExpressions": expressions})
     good = {"matchExpressions": [{"key": "app", "operator": "In", "values": ["web", "x"]}]}
     yield "deployment", "an expression", workload(selector=good)
-    labels = {"a b": "c", "d/e/f": "x", "/x": "y", "ok": "not ok!"}
-    named = {"name": "web", "labels": labels, "annotations": {"a b": "c"}}
-    yield "deployment", "bad labels", {"metadata": named, "spec": workload()["spec"]}
+    # One mistake a map: the real server walks maps in no order.
+    bad = (
+        {"a b": "c"},
+        {"d/e/f": "x"},
+        {"/x": "y"},
+        {"ok": "not ok!"},
+        {"UPPER.com/x": "y"},
+        {"x" * 64: "y"},
+        {"x": "y" * 64},
+    )
+    for number, labels in enumerate(bad):
+        named = {"name": "web", "labels": labels}
+        yield "deployment", f"a bad label {number}", {"metadata": named, "spec": workload()["spec"]}
+    annotated = {"name": "web", "annotations": {"a b": "c"}}
+    yield "deployment", "a bad annotation", {"metadata": annotated, "spec": workload()["spec"]}
     yield "statefulset", "plain", workload(serviceName="web")
     yield "statefulset", "a dot in its name", workload("a.b")
     yield "statefulset", "unknown policies", workload(podManagementPolicy="x", updateStrategy={"type": "Foo"})
@@ -273,7 +285,8 @@ def others() -> Iterator[tuple[str, str, Obj]]:
     yield "service", "a client's pod", {"metadata": {"name": "web"}, "spec": {**service, "sessionAffinity": "ClientIP"}}
     yield "configmap", "plain", {"metadata": {"name": "x"}, "data": {"a": "b"}}
     yield "configmap", "empty", {"metadata": {"name": "x"}}
-    yield "configmap", "bad keys", {"metadata": {"name": "x"}, "data": {"a b": "c", "..x": "y", "ok": "1"}}
+    for key in ("a b", "..x", "..", "x" * 254):
+        yield "configmap", f"a bad key {key[:3]}", {"metadata": {"name": "x"}, "data": {key: "y"}}
     yield "configmap", "a number", {"metadata": {"name": "x"}, "data": {"a": 1}}
     yield "secret", "text", {"metadata": {"name": "x"}, "stringData": {"a": "b"}, "data": {"a": "eA==", "c": "eA=="}}
     yield "secret", "no base 64", {"metadata": {"name": "x"}, "data": {"a": "!!"}}
@@ -516,3 +529,26 @@ def changed() -> Iterator[Case]:
 def all_cases() -> list[Case]:
     """Every request."""
     return [*created(), *patched(), *asked(), *changed()]
+
+
+def encoded() -> Iterator[tuple[str, Obj]]:
+    """Collections, and objects whose protobuf is recorded: with every shape that a field can have."""
+    yield DEPLOYMENTS, RICH
+    hooks = {"preStop": {"sleep": {"seconds": 3}}}
+    probe = {"httpGet": {"port": "http", "httpHeaders": [{"name": "a", "value": "b"}]}, "initialDelaySeconds": 3}
+    limits = {"resources": {"limits": {"cpu": "1500m", "memory": "1Gi"}}}
+    spec = {"hostNetwork": True, "terminationGracePeriodSeconds": 9, "securityContext": {"runAsUser": 1000}}
+    tolerations = [{"key": "a", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}]
+    yield (
+        f"{CORE}/pods",
+        pod("web", {**spec, "tolerations": tolerations}, lifecycle=hooks, livenessProbe=probe, **limits),
+    )
+    ports = [{"port": 80, "targetPort": "http", "name": "a"}, {"port": 443, "targetPort": 8443, "name": "b"}]
+    yield f"{CORE}/services", {"metadata": {"name": "web"}, "spec": {"ports": ports, "selector": LABELS}}
+    yield f"{CORE}/configmaps", {"metadata": {"name": "web"}, "data": {"a": "\u00e4"}, "binaryData": {"b": "AAEC"}}
+    yield f"{CORE}/secrets", {"metadata": {"name": "web"}, "data": {"a": "AAEC"}}
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    claims: Obj = {"volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": claim}], "serviceName": "web"}
+    yield f"{APPS}/statefulsets", workload(**claims)
+    rolling = {"rollingUpdate": {"maxSurge": "30%", "maxUnavailable": 0}}
+    yield f"{APPS}/daemonsets", workload(updateStrategy=rolling, minReadySeconds=5)
