@@ -13,12 +13,12 @@ from kdeploy.errors import ClusterError, KdeployError, RefusedError, SupersededE
 from kdeploy.events import BuildOutput, ImageReady, Patched, Phase
 from kdeploy.model import Image, Obj, Outcome, Reason, Snapshot, State, Verdict
 from kdeploy.report.value import Report
-from kdeploy.rollback.choose import Baseline
+from kdeploy.rollback.choose import Baseline, observe_baseline
 from kdeploy.rollout import marks
 from kdeploy.rollout.assess import Expected, expect
 from kdeploy.rollout.containers import choose_containers
 from kdeploy.rollout.objects import annotations_of, images_of
-from kdeploy.rollout.patch import deploy_patch, with_image
+from kdeploy.rollout.patch import changes_of, deploy_patch, image_changes, with_image
 from kdeploy.rollout.permissions import asked, refuse_forbidden
 from kdeploy.rollout.preflight import blind, owners, refuse_older, refuse_unfit
 from kdeploy.rollout.revisions import live_revision, new_pods
@@ -108,13 +108,23 @@ def fit(run: Run, request: DeployRequest, snapshot: Snapshot) -> Obj:
 
 
 def dry_run(run: Run, request: DeployRequest) -> Report:
-    """Shows the patch to the API server, admission included, without keeping it; builds and pushes nothing."""
-    reference = f"{request.repository}:{request.build.tag}" if request.build else request.image or ""
-    workload = fit(run, request, run.edges.cluster.open(request.target, soon(run, request)))
-    operations = deploy_patch(workload, run.containers, reference, own_marks(request, ""))
+    """Shows the patch to the API server, admission included, without keeping it; builds and pushes nothing.
+
+    An image that is still to be built has no digest; one that is there is looked up, as a deploy would do.
+    """
+    run.image = None if request.build else build(run, request)
+    tagged = f"{request.repository}:{request.build.tag}" if request.build else request.repository
+    reference, digest = (run.image.reference, run.image.digest) if run.image else (tagged, "")
+    before = run.edges.cluster.open(request.target, soon(run, request))
+    workload = fit(run, request, before)
+    if is_live(run, before) and observe_baseline(before).is_verified:
+        message = f"dry run, nothing was changed: {reference} runs already and would only be verified again"
+        return run.report(Outcome.UNCHANGED, Reason.NOTHING_TO_VERIFY, message)
+    operations = deploy_patch(workload, run.containers, reference, own_marks(request, digest))
     run.edges.cluster.patch(operations, soon(run, request), dry_run=True)
-    message = f"dry run: {', '.join(run.containers)} would go from {run.previous} to {reference}; nothing was changed"
-    return run.report(Outcome.UNCHANGED, Reason.NOTHING_TO_VERIFY, message)
+    run.patch = changes_of(operations)
+    would = image_changes(template_of(workload), run.containers, reference)
+    return run.report(Outcome.UNCHANGED, Reason.NOTHING_TO_VERIFY, f"dry run, nothing was changed: {would}")
 
 
 def build(run: Run, request: DeployRequest) -> Image:

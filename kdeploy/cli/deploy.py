@@ -33,6 +33,7 @@ def deploy(session: Session) -> Result:
 
     TARGET may be left out where kdeploy.yaml has one service.
     """
+    from kdeploy.cli.dry_run import patch_text
     from kdeploy.cli.run import reported
     from kdeploy.cli.wiring import edges, load_settings, plan_deploy, reach
     from kdeploy.deploy import deploy as tell
@@ -40,4 +41,5 @@ def deploy(session: Session) -> Result:
     settings = load_settings(session)
     plan = plan_deploy(session, settings)
     there = reach(session, settings, settings.limits.build_timeout)
-    return reported(tell(plan.request(there.target), edges(session, settings, there, plan.builder)))
+    report = tell(plan.request(there.target), edges(session, settings, there, plan.builder))
+    return reported(report, text=patch_text(report))

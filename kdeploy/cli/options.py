@@ -80,7 +80,9 @@ OPTIONS: Mapping[str, Any] = {
         _option("on_interrupt", "What SIGINT and SIGTERM do after the patch [rollback].", metavar="rollback|leave"),
     ],
     "force": _switch("force", "Deploy an older commit too.", "--force"),
-    "dry_run": _switch("dry_run", "Ask the cluster whether it would take the patch; change nothing.", "--dry-run"),
+    "dry_run": _switch(
+        "dry_run", "Print the patch, and ask the cluster whether it would take it; change nothing.", "--dry-run"
+    ),
     "to": _text("to", "The version to restore [the newest verified one].", metavar="REVISION|COMMIT|DIGEST"),
     "watch": _switch("watch", "Wait until it is complete or has failed.", "--watch"),
     "from_file": _text("from_file", "Judge the output of kubectl get deploy,rs,pods,events -o yaml.", metavar="DUMP"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from kdeploy.model import CheckResult, Culprit, Image, Outcome, Reason, Target
+from kdeploy.model import CheckResult, Culprit, Image, Operation, Outcome, Reason, Target
 
 SCHEMA = "kdeploy.report/v1"
 
@@ -52,7 +52,7 @@ class TargetReport:
     """One target's part of the report. `cluster` is "" where none was asked, and so the namespace may be.
 
     `revision` is the number of the revision that is live at the end; `rolled_back_to` the image reference that was put
-    back, None where nothing was.
+    back, None where nothing was; `patch` what a dry run would have changed, as JSON Patch operations.
     """
 
     outcome: Outcome
@@ -67,6 +67,7 @@ class TargetReport:
     url: str | None = None
     culprits: tuple[Culprit, ...] = ()
     checks: tuple[CheckResult, ...] = ()
+    patch: tuple[Operation, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,20 @@ def deploy_patch(workload: Obj, containers: Sequence[str], reference: str, own: 
     return [*guard(workload), *images, *_set_marks(workload, own)]
 
 
+def changes_of(operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """What a patch changes, for a person to read: its tests hold the whole pod template, environment included."""
+    return tuple(operation for operation in operations if operation["op"] != "test")
+
+
+def image_changes(template: Obj, containers: Sequence[str], reference: str) -> str:
+    """What `deploy_patch` does to each container: "web goes from acme/web:1 to acme/web:2"."""
+    images = [(str(c["name"]), str(c.get("image", ""))) for _, c in all_containers(template) if c["name"] in containers]
+    return "; ".join(
+        f"{name} stays on {image}" if image == reference else f"{name} goes from {image} to {reference}"
+        for name, image in images
+    )
+
+
 def with_image(template: Obj, containers: Sequence[str], reference: str) -> Obj:
     """The pod template that `deploy_patch` makes of this one."""
     spec = template["spec"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from kdeploy.errors import InterruptedBySignalError, KdeployError
 from kdeploy.events import Emit, Event, Heartbeat, Judged, Noted, Phase, PhaseEnded, PhaseStarted, Progressed, Warned
-from kdeploy.model import CheckResult, Culprit, Image, Outcome, PodCounts, Reason, Target, Verdict
+from kdeploy.model import CheckResult, Culprit, Image, Operation, Outcome, PodCounts, Reason, Target, Verdict
 from kdeploy.ports import (
     Builder,
     Clock,
@@ -57,6 +57,7 @@ class Run:
     previous: str | None = None
     revision: str | None = None
     rolled_back_to: str | None = None
+    patch: tuple[Operation, ...] | None = None
     culprits: tuple[Culprit, ...] = ()
     checks: tuple[CheckResult, ...] = ()
     warnings: list[str] = field(default_factory=list)
@@ -156,6 +157,7 @@ class Run:
             image=image_report(self.image, self.previous) if self.image else None,
             revision=self.revision,
             rolled_back_to=self.rolled_back_to,
+            patch=self.patch,
             url=self.url,
             culprits=self.culprits,
             checks=self.checks,

@@ -175,6 +175,7 @@ def test_a_report_has_the_fields_of_the_contract(failed_report: Report) -> None:
     entry = encoded["deploys"][0]
     assert set(entry) == {
         "outcome", "reason", "message", "target", "image", "revision", "rolled_back_to", "url", "culprits", "checks",
+        "patch",
     }  # fmt: skip
     assert entry["target"] == {
         "cluster": "prod",

@@ -11,7 +11,7 @@ from kdeploy.rollout.objects import annotations_of
 from kdeploy.rollout.revisions import revisions_of
 from tests.unit.rollout.dumps import workload_of
 from tests.unit.story.simulated import HEALTH, Fault, KilledError, Outage, Simulation
-from tests.unit.story.world import Behaviour, digest, reference, version_of
+from tests.unit.story.world import REPOSITORY, Behaviour, digest, reference, version_of
 
 
 def test_a_good_version_is_deployed_verified_and_reported() -> None:
@@ -165,8 +165,29 @@ def test_a_dry_run_shows_the_patch_to_the_server_and_changes_nothing() -> None:
     report = simulation.deploy("new", built=True, dry_run=True)
     assert (report.outcome, report.exit_code) == (Outcome.UNCHANGED, 0)
     assert simulation.world.workload == before
-    assert [patch.applied for patch in simulation.cluster.patches] == [False]
+    (patch,) = simulation.cluster.patches
+    assert not patch.applied
     assert report.timings.build is None
+    (entry,) = report.deploys
+    assert entry.patch == tuple(operation for operation in patch.operations if operation["op"] != "test")
+    assert entry.patch[0]["value"] == f"{REPOSITORY}:new"
+    assert report.message == f"dry run, nothing was changed: web goes from {reference('old')} to {REPOSITORY}:new"
+
+
+def test_a_dry_run_of_an_image_that_is_there_shows_its_digest() -> None:
+    simulation = Simulation()
+    (entry,) = simulation.deploy("new", dry_run=True).deploys
+    assert entry.patch is not None
+    assert entry.patch[0]["value"] == reference("new")
+    assert simulation.deploy("absent", dry_run=True).reason is Reason.IMAGE_NOT_FOUND
+
+
+def test_a_dry_run_of_what_runs_already_says_so_and_has_no_patch() -> None:
+    simulation = Simulation()
+    report = simulation.deploy("old", dry_run=True)
+    assert report.deploys[0].patch is None
+    assert simulation.cluster.patches == []
+    assert "runs already" in report.message
 
 
 def test_a_long_wait_gives_a_sign_of_life_each_30_seconds() -> None:
