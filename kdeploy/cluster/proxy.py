@@ -6,20 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kdeploy.cluster.answers import status_of
+from kdeploy.config.checks import passes_pod_proxy
 from kdeploy.text import clean
 
 EXCERPT_BYTES = 2048
-# Headers that speak to the API server, not to the pod: they would replace our credentials or break the connection.
-_RESERVED = (
-    "authorization",
-    "connection",
-    "content-length",
-    "host",
-    "proxy-",
-    "transfer-encoding",
-    "upgrade",
-    "impersonate-",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +27,8 @@ class ProxyAnswer:
 
 
 def allowed_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers that can pass the proxy: the API server keeps Authorization and its kin for itself."""
-    return {name: value for name, value in headers.items() if not name.lower().startswith(_RESERVED)}
+    """The headers that can pass the proxy; the others, which the config refuses, would replace our credentials."""
+    return {name: value for name, value in headers.items() if passes_pod_proxy(name)}
 
 
 def classify(status: int, body: bytes) -> ProxyAnswer:

@@ -18,6 +18,11 @@ Fail = Callable[[Sequence[str | int], str, str], ConfigError]
 _PORT_AND_PATH = re.compile(r":([0-9]{1,5}|[a-z0-9][-a-z0-9]{0,14})(/.*)\Z", re.ASCII)
 
 
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z", re.ASCII)
+_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*\Z")
+_KEPT_BY_PROXY = frozenset({"authorization", "connection", "content-length", "host", "transfer-encoding", "upgrade"})
+
+
 class HiddenValues(dict[str, str]):
     """A mapping that prints its keys alone: header values are often tokens."""
 
@@ -26,12 +31,24 @@ class HiddenValues(dict[str, str]):
         return repr(dict.fromkeys(self, "***"))
 
 
+def passes_pod_proxy(header: str) -> bool:
+    """Whether a header reaches a pod through the API server's proxy, which keeps those about itself and the connection.
+
+    Authorization and Impersonate-... would speak for another user than the one who deploys, Host is the pod's own.
+    """
+    name = header.lower()
+    return name not in _KEPT_BY_PROXY and not name.startswith(("proxy-", "impersonate-"))
+
+
 def checks_of(checks: Sequence[Check], fail: Fail) -> tuple[HttpCheck, ...]:
     """The checks of a `verify` list, each with a name of its own. Raises what `fail` makes."""
     made: list[HttpCheck] = []
     for index, check in enumerate(checks):
         if fault := _fault(check.http):
             raise fail((index, "http"), *fault)
+        for name, value in (check.http.headers or {}).items():
+            if fault := _header_fault(check.http, name, value):
+                raise fail((index, "http", "headers", name), *fault)
         made.append(_check(check.http, {one.name for one in made}))
         if made[-1].name in {one.name for one in made[:-1]}:
             hint = "give each check a name of its own"
@@ -72,6 +89,18 @@ def _fault(http: Http) -> tuple[str, str] | None:
         return "the url has no host", "write it like https://shop.example/health"
     if http.url is not None and (http.port is not None or http.scheme is not None):
         return "port and scheme go with path", "write them into the url"
+    return None
+
+
+def _header_fault(http: Http, name: str, value: str) -> tuple[str, str] | None:
+    """What is wrong with a header; its value may be secret and is not shown."""
+    if not _HEADER.match(name):
+        return "this is no name of a header", "a header's name has letters, digits and hyphens"
+    if not _VALUE.match(value):
+        return "the value has characters that no header may hold", "is there a line's end in it?"
+    if http.path is not None and not passes_pod_proxy(name):
+        hint = "give the check a url instead of a path, or leave the header out"
+        return "the API server's pod proxy keeps this header for itself, so the pod would not see it", hint
     return None
 
 

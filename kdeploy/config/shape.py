@@ -69,7 +69,10 @@ class Http(_Block, frozen=True):
         Port | None, _doc("Number or name. Default: the readiness probe's port, else the only container port")
     ] = None
     scheme: Annotated[Literal["http", "https"] | None, _doc("How pods are asked. Default: `http`")] = None
-    headers: Annotated[dict[str, str] | None, _doc("Headers to send; their values are never printed")] = None
+    headers: Annotated[
+        dict[str, str] | None,
+        _doc("Headers to send; their values are never printed. With a path not Authorization, Host and the like"),
+    ] = None
     status: Annotated[Status | None, _doc("The answer that counts as healthy. Default: `200`")] = None
     timeout: Annotated[PositiveDuration | None, _doc("Of one request. Default: `2s`")] = None
     interval: Annotated[PositiveDuration | None, _doc("Between requests to one pod. Default: `250ms`")] = None

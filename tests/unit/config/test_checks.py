@@ -61,7 +61,7 @@ def test_a_check_that_is_ambiguous_or_empty_is_refused_with_its_line(http: str) 
 
 
 def test_the_values_of_headers_are_not_printed() -> None:
-    (check,) = checks("{path: /, headers: {Authorization: Bearer s3cret}}")
+    (check,) = checks("{url: 'https://shop.example/', headers: {Authorization: Bearer s3cret}}")
     assert check.headers["Authorization"] == "Bearer s3cret"
     assert "s3cret" not in repr(check)
     assert "Authorization" in repr(check)
@@ -71,3 +71,32 @@ def test_a_name_made_of_a_url_has_no_password_and_no_query() -> None:
     (check,) = parse_check_flags(["https://user:pa55@x.example/h?token=t0k"])
     assert check.name == "http https://x.example/h"
     assert check.url == "https://user:pa55@x.example/h?token=t0k"
+
+
+@pytest.mark.parametrize("header", ["Authorization", "host", "Impersonate-User", "Proxy-Authorization", "Connection"])
+def test_a_header_that_the_pod_proxy_keeps_is_refused_for_a_path_with_its_line(header: str) -> None:
+    with pytest.raises(ConfigError, match=r"kdeploy.yaml:8: .*headers\.\S+: the API server's pod proxy") as caught:
+        checks(f"\n          path: /x\n          headers: {{{header}: s3cret}}")
+    assert "url" in caught.value.hint
+    assert "s3cret" not in caught.value.message
+    (check,) = checks(f"{{url: 'https://shop.example/', headers: {{{header}: x}}}}")
+    assert check.headers[header] == "x"
+
+
+def test_a_header_whose_name_only_begins_like_one_of_those_is_sent() -> None:
+    (check,) = checks("{path: /x, headers: {Upgrade-Insecure-Requests: '1', Hostname: a, X-Forwarded-Host: b}}")
+    assert set(check.headers) == {"Upgrade-Insecure-Requests", "Hostname", "X-Forwarded-Host"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "problem"),
+    [
+        ('{"X Y": a}', "no name of a header"),
+        ('{X: "s3cret\\r\\nY: b"}', "no header may hold"),
+        ("{X: '☃'}", "no header"),
+    ],
+)
+def test_a_header_that_cannot_be_sent_is_refused_without_its_value(headers: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem) as caught:
+        checks(f"{{url: 'https://shop.example/', headers: {headers}}}")
+    assert "s3cret" not in caught.value.message
