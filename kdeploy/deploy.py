@@ -6,7 +6,7 @@ the run and production is untouched. From the patch on every error becomes a ver
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from kdeploy.errors import ClusterError, KdeployError, RefusedError, SupersededError
@@ -52,11 +52,11 @@ def deploy(request: DeployRequest, edges: Edges) -> Report:
         url=request.url,
     )
     try:
-        preflight(run, request)
+        seen = preflight(run, request)
         if request.dry_run:
             return dry_run(run, request)
         run.image = build(run, request)
-        before = open_target(run, request)
+        before = open_target(run, request, seen)
         baseline = take_baseline(run, request, before, ready_by(run, request))
         if is_live(run, before) and baseline.is_verified:
             return verify_unchanged(run, request, before)
@@ -69,8 +69,8 @@ def deploy(request: DeployRequest, edges: Edges) -> Report:
     return undo(run, request, baseline, ours, verdict)
 
 
-def preflight(run: Run, request: DeployRequest) -> None:
-    """Refuses, before anything is built, what could not be deployed anyway."""
+def preflight(run: Run, request: DeployRequest) -> str | None:
+    """Refuses, before anything is built, what could not be deployed anyway. Returns the live deploy's id."""
     with run.phase(Phase.PREFLIGHT, f"{request.target} in namespace {request.target.namespace}"):
         snapshot = run.edges.cluster.preflight(request.target, soon(run, request))
         workload = fit(run, request, snapshot)
@@ -80,14 +80,15 @@ def preflight(run: Run, request: DeployRequest) -> None:
         for warning in (*owners(workload, run.containers), *unseen, *powerless):
             run.warn(warning)
         refuse_old(run, request, snapshot)
+    return marks.marks_of(workload).get(marks.DEPLOY_ID)
 
 
-def refuse_old(run: Run, request: DeployRequest, snapshot: Snapshot) -> None:
+def refuse_old(run: Run, request: DeployRequest, snapshot: Snapshot, newcomer: Mapping[str, str] | None = None) -> None:
     """Raises RefusedError where a newer commit is live, unless forced; warns where git cannot tell."""
     if request.force:
         return
     live = live_revision(snapshot)
-    unknown = refuse_older(live, request.commit, request.run, run.edges.history.is_ancestor)
+    unknown = refuse_older(live, request.commit, request.run, run.edges.history.is_ancestor, newcomer)
     if unknown:
         run.warn(unknown)
 
@@ -140,11 +141,14 @@ def build(run: Run, request: DeployRequest) -> Image:
     return image
 
 
-def open_target(run: Run, request: DeployRequest) -> Snapshot:
-    """The workload as it is now, watched from here on; while the image was built a newer commit may have come."""
+def open_target(run: Run, request: DeployRequest, seen: str | None) -> Snapshot:
+    """The workload as it is now, watched from here on; while the image was built a newer commit may have come.
+
+    `seen` is the id of the deploy that was live before: another one may still be rolling, and counts all the same.
+    """
     snapshot = run.edges.cluster.open(request.target, soon(run, request))
-    fit(run, request, snapshot)
-    refuse_old(run, request, snapshot)
+    theirs = marks.marks_of(fit(run, request, snapshot))
+    refuse_old(run, request, snapshot, theirs if theirs.get(marks.DEPLOY_ID) not in (None, seen) else None)
     return snapshot
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from kdeploy.errors import RefusedError
 from kdeploy.model import Kind, Obj, Reason
@@ -37,17 +37,25 @@ def refuse_unfit(workload: Obj) -> None:
         )
 
 
-def refuse_older(live: Revision | None, commit: str | None, run: str, is_ancestor: IsAncestor) -> str | None:
+def refuse_older(
+    live: Revision | None,
+    commit: str | None,
+    run: str,
+    is_ancestor: IsAncestor,
+    newcomer: Mapping[str, str] | None = None,
+) -> str | None:
     """Raises RefusedError (OlderCommit) where the verified live version is provably newer than `commit` or `run`.
 
     `run` is "PIPELINE#NUMBER" or empty. Returns a sentence where git could not tell, else None. A live version that was
-    never verified, as a killed deploy leaves it, does not count as newer.
+    never verified, as a killed deploy leaves it, does not count as newer; unless it is a `newcomer`, the marks of a
+    deploy that has patched the workload since this one began: that one is most likely alive, and rolling.
     """
-    if live is None or not live.is_verified:
+    if newcomer is None and (live is None or not live.is_verified):
         return None
-    live_commit = live.marks.get(marks.COMMIT)
-    if _is_lower_run(run, live.marks.get(marks.RUN, "")):
-        raise _older(f"this is run {run}, but run {live.marks[marks.RUN]} of the same pipeline is live")
+    theirs = newcomer if newcomer is not None else live.marks if live else {}
+    live_commit = theirs.get(marks.COMMIT)
+    if _is_lower_run(run, theirs.get(marks.RUN, "")):
+        raise _older(f"this is run {run}, but run {theirs[marks.RUN]} of the same pipeline is live")
     if not commit or not live_commit or commit == live_commit:
         return None
     older = is_ancestor(commit, live_commit)

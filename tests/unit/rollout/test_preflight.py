@@ -86,6 +86,17 @@ def test_a_live_version_that_was_never_verified_does_not_count_as_newer() -> Non
     assert refuse_older(unverified, OLD, "ci#1", git(True)) is None
 
 
+def test_a_deploy_that_came_since_this_one_began_counts_as_newer_before_it_is_verified() -> None:
+    theirs = {marks.COMMIT: NEW, marks.RUN: "ci#9"}
+    unverified = replace(verified_live(), marks=theirs)
+    for live in (unverified, None):
+        with pytest.raises(RefusedError, match="is an ancestor of"):
+            refuse_older(live, OLD, "", git(True), theirs)
+        with pytest.raises(RefusedError, match="of the same pipeline is live"):
+            refuse_older(live, None, "ci#1", git(False), theirs)
+        assert refuse_older(live, OLD, "", git(False), theirs) is None
+
+
 @pytest.mark.parametrize(
     ("run", "live", "refused"),
     [

@@ -39,6 +39,17 @@ def other_deploy(workload: Any) -> None:
     workload["metadata"]["annotations"][marks.DEPLOY_ID] = "theirs"
 
 
+def rolling_deploy(version: str) -> Callable[[Any], None]:
+    """Another run has patched the workload, and is waiting for its rollout."""
+
+    def change(workload: Any) -> None:
+        image(version)(workload)
+        own = {marks.DEPLOY_ID: "theirs", marks.COMMIT: f"commit-{version}", marks.STATE: marks.DEPLOYING}
+        workload["metadata"]["annotations"].update(own)
+
+    return change
+
+
 def assert_superseded(simulation: Simulation, report: Report, live: str) -> None:
     assert (report.outcome, report.exit_code) == (Outcome.SUPERSEDED, 13), report.message
     assert simulation.live == live
@@ -310,3 +321,27 @@ def test_evidence_that_may_not_be_read_is_a_warning() -> None:
     report = simulation.deploy("new", script=script)
     assert report.outcome is Outcome.DEPLOYED
     assert any("without list events" in warning for warning in report.warnings)
+
+
+@pytest.mark.parametrize("hidden", [False, True], ids=["rolling", "not seen by its controller yet"])
+def test_a_slow_build_does_not_overtake_a_newer_deploy_that_is_still_rolling(hidden: bool) -> None:
+    simulation = Simulation(newer=SLOW)
+    simulation.edges.ancestors = frozenset({("commit-new", "commit-newer")})
+
+    def patch() -> None:
+        simulation.world.change(rolling_deploy("newer"))
+        simulation.world.advance(simulation.now + (0.0 if hidden else 1.0))
+
+    simulation.edges.on_build = patch
+    report = simulation.deploy("new", built=True)
+    assert (report.outcome, report.reason) == (Outcome.REFUSED, Reason.OLDER_COMMIT)
+    assert simulation.live == "newer"
+    assert simulation.cluster.patches == []
+
+
+def test_what_a_dead_deploy_left_rolling_does_not_stop_an_older_commit() -> None:
+    simulation = Simulation(newer=SLOW)
+    simulation.edges.ancestors = frozenset({("commit-new", "commit-newer")})
+    simulation.world.change(rolling_deploy("newer"))
+    simulation.world.advance(simulation.now + 1.0)
+    assert simulation.deploy("new", built=True).outcome is Outcome.DEPLOYED
