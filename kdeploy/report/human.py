@@ -41,7 +41,7 @@ def lines(event: Event, view: View, marks: Marks = UNICODE) -> list[str]:
         case Progressed():
             return _progressed(event, view)
         case Judged():
-            return _judged(event.verdict, marks)
+            return _judged(event.verdict, view, marks)
         case CheckEnded():
             return [check_line(event.result, marks)]
         case _:
@@ -88,9 +88,11 @@ def _progressed(event: Progressed, view: View) -> list[str]:
     return [f"  {one_line(event.message)}{counts}"]
 
 
-def _judged(verdict: Verdict, marks: Marks) -> list[str]:
+def _judged(verdict: Verdict, view: View, marks: Marks) -> list[str]:
     if verdict.passed:
         return [f"  {one_line(verdict.message)}"] if verdict.message else []
+    if view.check and verdict.message.startswith(view.check):
+        return []  # the check's own line, just before, has said it; the summary will once more
     return [f"{marks.bad if verdict.is_final else ' '} {verdict.reason.value}: {one_line(verdict.message)}"]
 
 

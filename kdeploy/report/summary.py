@@ -5,9 +5,9 @@ the evidence, then the commands to look further. Pure.
 from __future__ import annotations
 
 import shlex
-from dataclasses import fields
+from dataclasses import fields, replace
 
-from kdeploy.model import Culprit, Outcome, Reason
+from kdeploy.model import CheckResult, Culprit, Outcome, Reason
 from kdeploy.report.human import check_line
 from kdeploy.report.value import Report, TargetReport, Timings
 from kdeploy.report.wording import UNICODE, Marks, defused, duration, fenced, last_lines, plural, short
@@ -101,8 +101,13 @@ def _evidence(report: Report, marks: Marks, token: str | None) -> list[str]:
             found += _culprit(culprit, marks, token)
         if len(entry.culprits) > len(shown):
             found.append(f"  and {plural(len(entry.culprits) - len(shown), 'more pod')} like these")
-        found += [defused(check_line(check, marks)) for check in entry.checks]
+        found += [defused(check_line(_as_told(check, report.message), marks)) for check in entry.checks]
     return found
+
+
+def _as_told(check: CheckResult, verdict: str) -> CheckResult:
+    """The check without its message where the verdict, a few lines above, has that."""
+    return replace(check, message="") if check.message and check.message in verdict else check
 
 
 def _culprit(culprit: Culprit, marks: Marks, token: str | None) -> list[str]:

@@ -39,13 +39,17 @@ class PhaseView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """`phases` in the order in which they began; `message` is the last sentence about the running one."""
+    """`phases` in the order in which they began; `message` is the last sentence about the running one.
+
+    `check` is the check that failed last, as a verdict tells it: "check NAME: why".
+    """
 
     since: float | None = None
     phases: tuple[PhaseView, ...] = ()
     pods: PodCounts = NO_PODS
     message: str = ""
     output: tuple[str, ...] = ()
+    check: str = ""
 
     @property
     def running(self) -> PhaseView | None:
@@ -76,7 +80,8 @@ class View:
             case Judged() if event.verdict.is_final and not event.verdict.passed:
                 return replace(view._with(event.phase, failed=True), pods=event.verdict.pods)
             case CheckEnded() if not event.result.passed and view.running is not None:
-                return view._with(view.running.phase, failed=True)
+                told = f"check {event.result.name}: {event.result.message}"
+                return replace(view._with(view.running.phase, failed=True), check=told)
             case _:
                 return view
 

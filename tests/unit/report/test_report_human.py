@@ -125,3 +125,13 @@ def test_no_event_lets_hostile_text_through() -> None:
 
 def test_one_message_cannot_pretend_to_be_several_lines() -> None:
     assert told([Warned(message="a\n✓ deployed\u2028b")]) == "! warning: a ✓ deployedb"
+
+
+def test_a_failing_check_is_told_once_as_it_happens() -> None:
+    result = CheckResult(name="health", passed=False, samples=20, failures=3, message="web-1: HTTP 500")
+    unhealthy = Verdict(state=State.FAILED, reason=Reason.UNHEALTHY, message="check health: web-1: HTTP 500")
+    other = Verdict(state=State.FAILED, reason=Reason.CRASH_LOOP, message="container web of pod web-1: exited")
+    begun: list[Event] = [PhaseStarted(phase=Phase.VERIFY), CheckEnded(result=result)]
+    line = "▸ verify\n  ✗ check health: 3 of 20 samples failed: web-1: HTTP 500"
+    assert told([*begun, Judged(phase=Phase.VERIFY, verdict=unhealthy)]) == line
+    assert told([*begun, Judged(phase=Phase.VERIFY, verdict=other)]) == f"{line}\n✗ CrashLoop: {other.message}"

@@ -132,3 +132,10 @@ def test_no_line_outside_a_fence_is_a_command_for_a_ci(failed_report: Report) ->
 def test_a_name_with_shell_characters_cannot_break_out_of_the_command(failed_report: Report) -> None:
     culprit = Culprit(pod="p; rm -rf /", container="c", reason="Error", exit_code=1)
     assert "logs 'p; rm -rf /' -c c" in summary(with_culprit(failed_report, culprit))
+
+
+def test_a_failing_check_whose_message_is_the_verdict_is_not_told_twice(failed_report: Report) -> None:
+    told = summary(replace(failed_report, message="check health: HTTP 500"))
+    assert told.count("HTTP 500") == 1
+    assert "✗ check health: 3 of 20 samples failed\n" in told
+    assert "3 of 20 samples failed: HTTP 500" in summary(failed_report), "another verdict does not tell it"
