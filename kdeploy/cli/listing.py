@@ -11,7 +11,7 @@ from kdeploy.rollout.history import RevisionRow, history_of
 from kdeploy.text import one_line
 
 READ_TIMEOUT = 30.0
-HEADINGS = ("REVISION", "COMMIT", "DIGEST", "VERIFIED", "LIVE", "CREATED", "BY", "RUN")
+HEADINGS = ("REVISION", "COMMIT", "DIGEST", "VERIFIED", "LIVE", "PODS", "CREATED", "BY", "RUN")
 
 
 def history_result(session: Session) -> Result:
@@ -44,6 +44,7 @@ def _cells(row: RevisionRow) -> tuple[str, ...]:
         digest[:12],
         "yes" if row.verified else "no",
         "yes" if row.live else "",
+        f"{row.ready}/{row.pods}" if row.pods else "",
         row.created,
         row.actor or "",
         row.run_url or "",

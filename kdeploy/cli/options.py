@@ -83,7 +83,9 @@ OPTIONS: Mapping[str, Any] = {
     "dry_run": _switch(
         "dry_run", "Print the patch, and ask the cluster whether it would take it; change nothing.", "--dry-run"
     ),
-    "to": _text("to", "The version to restore [the newest verified one].", metavar="REVISION|COMMIT|DIGEST"),
+    "to": _text(
+        "to", "The version to restore [the verified one before the live one].", metavar="REVISION|COMMIT|DIGEST"
+    ),
     "watch": _switch("watch", "Wait until it is complete or has failed.", "--watch"),
     "from_file": _text("from_file", "Judge the output of kubectl get deploy,rs,pods,events -o yaml.", metavar="DUMP"),
     "output": Annotated[

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kdeploy.model import Kind, Obj, Snapshot
-from kdeploy.rollout.marks import VERIFIED, marks_of
+from kdeploy.rollout.marks import DEPLOY_ID, VERIFIED, marks_of
 from kdeploy.rollout.objects import (
     annotations_of,
     controller_of,
@@ -35,6 +35,14 @@ class Revision:
     marks: Mapping[str, str]
     created: str
     pods_key: str
+
+    @property
+    def deployed(self) -> tuple[str, str, int]:
+        """Orders revisions by when they were deployed. Their numbers do not: a restored revision gets the highest.
+
+        A deploy-id begins with the time, and a restore puts the old one back; what has none is from before kdeploy.
+        """
+        return self.marks.get(DEPLOY_ID, ""), self.created, self.number
 
     @property
     def is_verified(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from kdeploy.errors import KdeployError, RefusedError
@@ -86,21 +87,14 @@ def rollback(request: RollbackRequest, edges: Edges) -> Report:
 
 
 def choose(snapshot: Snapshot, to: str | None) -> RollbackTarget:
-    """The verified revision that `to` names: by number, commit or digest; without it the newest that is not live.
+    """The verified revision that `to` names: by number, commit or digest; without it the newest before the live one.
 
-    Raises RefusedError (NotFound, Ambiguous, NoRollbackTarget).
+    Before means deployed before, so that a second rollback goes on to the version before and not back to the one that
+    the first has taken away. Raises RefusedError (NotFound, Ambiguous, NoRollbackTarget).
     """
-    live = live_revision(snapshot)
     verified = [r for r in revisions_of(snapshot) if r.is_verified]
     if to is None:
-        others = [r for r in verified if live is None or r.hash != live.hash]
-        if not others:
-            raise RefusedError(
-                "there is no verified revision to go back to",
-                hint="kdeploy history shows what there is; kubectl rollout undo restores an unverified one",
-                reason=Reason.NO_ROLLBACK_TARGET,
-            )
-        return of_revision(others[0], f"revision {others[0].number} is the newest verified one that is not live")
+        return _before_live(snapshot, verified)
     named = [r for r in revisions_of(snapshot) if _is_named(r, to)]
     if not named:
         raise RefusedError(f"no revision {to}", hint="kdeploy history shows what there is", reason=Reason.NOT_FOUND)
@@ -112,6 +106,25 @@ def choose(snapshot: Snapshot, to: str | None) -> RollbackTarget:
             reason=Reason.NO_ROLLBACK_TARGET,
         )
     return of_revision(good[0], f"revision {good[0].number} was asked for")
+
+
+def _before_live(snapshot: Snapshot, verified: Sequence[Revision]) -> RollbackTarget:
+    live = live_revision(snapshot)
+    others = sorted((r for r in verified if live is None or r.hash != live.hash), key=_deployed, reverse=True)
+    # The workload's own marks: a ControllerRevision keeps those of the deploy that made it.
+    own = marks.marks_of(snapshot.workload).get(marks.DEPLOY_ID, "") if snapshot.workload else ""
+    limit = (own, *live.deployed[1:]) if live else None
+    older = [r for r in others if limit is None or r.deployed < limit]
+    if older:
+        return of_revision(older[0], f"revision {older[0].number} is the newest verified one before the live one")
+    hint = "kdeploy history shows what there is; kubectl rollout undo restores an unverified one"
+    if others:
+        hint = f"what is verified was deployed later: kdeploy rollback --to {others[0].number} goes forward again"
+    raise RefusedError("there is no verified revision to go back to", hint=hint, reason=Reason.NO_ROLLBACK_TARGET)
+
+
+def _deployed(revision: Revision) -> tuple[str, str, int]:
+    return revision.deployed
 
 
 def _is_named(revision: Revision, to: str) -> bool:

@@ -53,7 +53,7 @@ class VerifyRequest:
 class RollbackRequest:
     """A rollback by hand, done within `limits.rollback_timeout` of the command's beginning (`started`, as above).
 
-    `to` is a revision number, a commit, a digest, or None for the newest verified one.
+    `to` is a revision number, a commit, a digest, or None for the newest verified one before the live one.
     """
 
     target: Target

@@ -19,14 +19,16 @@ def test_the_table_is_aligned_and_cuts_hashes() -> None:
             digest="sha256:fedcba9876543210",
             verified=True,
             live=True,
+            pods=3,
+            ready=2,
             actor="jo",
         ),
         row(revision=9),
     ]
     assert table(rows).splitlines() == [
-        "REVISION  COMMIT        DIGEST        VERIFIED  LIVE  CREATED  BY  RUN",
-        "12        0123456789ab  fedcba987654  yes       yes   -        jo  -",
-        "9         -             -             no        -     -        -   -",
+        "REVISION  COMMIT        DIGEST        VERIFIED  LIVE  PODS  CREATED  BY  RUN",
+        "12        0123456789ab  fedcba987654  yes       yes   2/3   -        jo  -",
+        "9         -             -             no        -     -     -        -   -",
     ]
 
 

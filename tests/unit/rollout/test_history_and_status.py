@@ -9,6 +9,7 @@ from kdeploy.errors import RefusedError
 from kdeploy.model import Kind, Obj, Reason, State, Target
 from kdeploy.rollout import marks
 from kdeploy.rollout.history import history_of
+from kdeploy.rollout.objects import is_active
 from kdeploy.rollout.revisions import revisions_of
 from kdeploy.rollout.status import snapshot_from_dump, status_of
 from tests.unit.rollout.dumps import FIXTURES, VERSIONS, changed, load, workload_of
@@ -28,6 +29,16 @@ def test_the_history_tells_which_revision_is_live_and_which_was_verified(version
         workload_of(load(version, "verified"))["spec"]["template"]["spec"]["containers"][0]["image"],
     )
     assert first.created < newest.created
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_history_tells_how_many_pods_run_each_revision(version: str) -> None:
+    snapshot = load(version, "image-missing")
+    rows = history_of(snapshot)
+    assert sum(row.pods for row in rows) == len([pod for pod in snapshot.pods if is_active(pod)])
+    assert rows[0].pods > 0
+    assert rows[0].ready == 0, "its image is missing"
+    assert any(row.ready == row.pods > 0 for row in rows[1:])
 
 
 def test_marks_inherited_from_another_image_are_not_shown_as_this_revision_s() -> None:

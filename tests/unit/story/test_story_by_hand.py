@@ -80,6 +80,28 @@ def test_a_rollback_restores_the_newest_verified_revision_that_is_not_live() -> 
     assert annotations_of(workload_of(simulation.world.snapshot()))[marks.COMMIT] == "commit-two"
 
 
+def test_a_second_rollback_goes_on_to_the_version_before_and_not_back_to_the_one_it_left() -> None:
+    simulation = three_versions()
+    simulation.deploy("three", checks=(HEALTH,))
+    for version in ("two", "one", "old"):
+        assert rolled_back(simulation).outcome is Outcome.RESTORED
+        assert simulation.live == version
+        simulation.world.advance(simulation.now + 30)
+    report = rolled_back(simulation)
+    assert (report.outcome, report.reason, simulation.live) == (Outcome.REFUSED, Reason.NO_ROLLBACK_TARGET, "old")
+    assert "goes forward again" in report.hint
+    assert rolled_back(simulation, "commit-three").outcome is Outcome.RESTORED
+
+
+def test_a_version_that_was_deployed_again_goes_back_to_what_ran_before_that() -> None:
+    simulation = three_versions()
+    simulation.deploy("three", checks=(HEALTH,))
+    assert simulation.deploy("one", checks=(HEALTH,)).outcome is Outcome.DEPLOYED
+    simulation.world.advance(simulation.now + 30)
+    assert rolled_back(simulation).outcome is Outcome.RESTORED
+    assert simulation.live == "three"
+
+
 @pytest.mark.parametrize("to", ["2", "commit-one", digest("one"), reference("one")])
 def test_a_rollback_goes_to_the_revision_commit_or_digest_that_is_named(to: str) -> None:
     simulation = three_versions(three=SICK)
