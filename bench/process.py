@@ -6,7 +6,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,16 +23,25 @@ class Ended:
     output: str
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, *, codes: Sequence[int] = (0,)) -> Ended:
+def run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    codes: Sequence[int] = (0,),
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Ended:
     """Runs a program to its end. Its output goes to a file, so that no pipe is waited for. Raises for another code.
 
-    `peak` is never too small: the kernel lets a program start with the peak of the process that started it.
+    `meanwhile` is called while it runs. `peak` is never too small: the kernel lets a program start with the peak of the
+    process that started it.
     """
     with tempfile.TemporaryFile(dir=folder) as output:
         started = time.time()
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=dict(environment), cwd=folder
         )
+        meanwhile()
         _, status, usage = os.wait4(process.pid, 0)
         ended = time.time()
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -7,7 +7,7 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,13 +43,17 @@ class Rig:
         """A number that this run has not used yet."""
         return next(self._numbers)
 
-    def run_kubectl(self, *words: str, codes: Sequence[int] = (0,)) -> Ended:
-        """One kubectl command."""
-        return run([self.kubectl, *words], self.environment, self.folder, codes=codes)
+    def run_kubectl(
+        self, *words: str, codes: Sequence[int] = (0,), meanwhile: Callable[[], None] = lambda: None
+    ) -> Ended:
+        """One kubectl command; see `process.run`."""
+        return run([self.kubectl, *words], self.environment, self.folder, codes=codes, meanwhile=meanwhile)
 
-    def run_kdeploy(self, *words: str, codes: Sequence[int] = (0,)) -> Ended:
-        """One kdeploy command."""
-        return run([self.kdeploy, *words], self.environment, self.folder, codes=codes)
+    def run_kdeploy(
+        self, *words: str, codes: Sequence[int] = (0,), meanwhile: Callable[[], None] = lambda: None
+    ) -> Ended:
+        """One kdeploy command; see `process.run`."""
+        return run([self.kdeploy, *words], self.environment, self.folder, codes=codes, meanwhile=meanwhile)
 
     def sleeping(self) -> str:
         """The digest reference of a new image that runs on."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -91,11 +92,23 @@ class Workload:
         """Asks for the end of it all, without waiting."""
         self.rig.api.ask("DELETE", f"/api/v1/namespaces/{self.name}")
 
-    def set_image(self, image: str) -> None:
-        """What `kubectl set image` does, in one request."""
+    def hold(self, image: str) -> None:
+        """What `kubectl set image` does, but of a rollout that waits for `release`."""
         containers = [{"name": "web", "image": image}]
-        body = {"spec": {"template": {"spec": {"containers": containers}}}}
-        self.rig.api.ask("PATCH", self.deployment_path, body, MERGE_PATCH)
+        self._patch({"paused": True, "template": {"spec": {"containers": containers}}})
+
+    def release(self, agent: str) -> None:
+        """Lets the rollout begin once a program that was started just now watches it; its User-Agent begins so."""
+        since, until = time.time(), time.monotonic() + PATIENCE
+        while watching_since(self.rig.cluster.requests(agent, since=since), self.name) == math.inf:
+            if time.monotonic() > until:
+                raise RuntimeError(f"{agent} does not begin to watch {self.name}")
+            time.sleep(0.2)
+        time.sleep(CALM)
+        self._patch({"paused": False})
+
+    def _patch(self, spec: Mapping[str, Any]) -> None:
+        self.rig.api.ask("PATCH", self.deployment_path, {"spec": spec}, MERGE_PATCH)
 
     def calm(self) -> None:
         """Waits until it is complete and has as many pods as it should, then a little longer."""
@@ -126,13 +139,14 @@ class Workload:
         ) as w:
             yield w
 
-    def kubectl(self, *words: str, codes: Sequence[int] = (0,)) -> Ended:
+    def kubectl(self, *words: str, codes: Sequence[int] = (0,), meanwhile: Callable[[], None] = lambda: None) -> Ended:
         """A kubectl command in its namespace."""
-        return self.rig.run_kubectl("--namespace", self.name, *words, codes=codes)
+        return self.rig.run_kubectl("--namespace", self.name, *words, codes=codes, meanwhile=meanwhile)
 
-    def status(self) -> Ended:
+    def status(self, meanwhile: Callable[[], None] = lambda: None) -> Ended:
         """`kdeploy status --watch`."""
-        return self.rig.run_kdeploy("status", "deployment/web", "--namespace", self.name, "--watch")
+        words = ("status", "deployment/web", "--namespace", self.name, "--watch")
+        return self.rig.run_kdeploy(*words, meanwhile=meanwhile)
 
     def deploy(self, *flags: str, code: int = 0) -> Deployed:
         """`kdeploy deploy`, which must end with that code."""
@@ -149,10 +163,6 @@ class Workload:
         """What a deploy that has ended asked the API server about this workload, by its audit log."""
         events = self.rig.cluster.requests("kdeploy/", since=ended.started)
         return count([event for event in events if received(event) <= ended.ended], self.name)
-
-    def watching_since(self, ended: Ended, agent: str) -> float:
-        """When a program (its User-Agent begins so) began to watch this workload, as `time.time()`; inf for never."""
-        return watching_since(self.rig.cluster.requests(agent, since=ended.started), self.name)
 
 
 def _pod_image(pod: Mapping[str, Any]) -> str:
