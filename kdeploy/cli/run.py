@@ -128,9 +128,22 @@ def _open(
     if unwritable:
         return open_with(None), unwritable
     try:
-        return open_with(Path(flags.trace) if flags.trace else None), None
+        shown = open_with(Path(flags.trace) if flags.trace else None)
     except OSError as error:
         return open_with(None), _unwritable("--trace", flags.trace or "", error.strerror or "")
+    if flags.report:
+        _remove_old(Path(flags.report))
+    return shown, None
+
+
+def _remove_old(report: Path) -> None:
+    """An earlier run's report must not be taken for this one's, should this one be killed.
+
+    It also makes the end quicker: to put a file in another's place, ext4 first sends it to the disk (auto_da_alloc).
+    """
+    with contextlib.suppress(OSError):  # it will be told at the end, when the new one cannot be written either
+        if report.is_file() and not report.is_symlink():
+            report.unlink()
 
 
 def _check_folder(flag: str, file: str | None) -> ConfigError | None:

@@ -123,11 +123,12 @@ class KubernetesCluster:
         target, stores, resources = self._opened()
         with ExitStack() as readings:
             learn = [readings.enter_context(store.reading()) for store in stores]
+            # The longest answer is asked for first.
+            pods, revisions = [self._transport.begin_read(one.list_request(), until) for one in resources[:0:-1]]
             workload = self._transport.begin_read(requests.get_workload(target), until)
-            lists = [self._transport.begin_read(resource.list_request(), until) for resource in resources[1:]]
             learn[0](by_uid(_unless_gone(workload)))
-            for learn_list, finish in zip(learn[1:], lists, strict=True):
-                learn_list(by_uid(items(finish())))
+            learn[1](by_uid(items(revisions())))
+            learn[2](by_uid(items(pods())))
         return self.snapshot()
 
     def next(self, until: float) -> Notice | None:

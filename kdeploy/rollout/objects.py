@@ -72,7 +72,11 @@ def status_of(obj: Obj) -> Obj:
 
 def condition(obj: Obj, type_: str) -> Obj | None:
     """The status condition of that type."""
-    return next((c for c in status_of(obj).get("conditions") or () if c.get("type") == type_), None)
+    for one in status_of(obj).get("conditions") or ():
+        if one.get("type") == type_:
+            found: Obj = one
+            return found
+    return None
 
 
 def is_ready(pod: Obj) -> bool:
@@ -100,9 +104,8 @@ def images_of(template: Obj, containers: Iterable[str]) -> tuple[str, ...]:
 def container_statuses(pod: Obj) -> tuple[tuple[Obj, bool], ...]:
     """Every container status of a pod, with True for an init container's."""
     status = status_of(pod)
-    return tuple((s, True) for s in status.get("initContainerStatuses") or ()) + tuple(
-        (s, False) for s in status.get("containerStatuses") or ()
-    )
+    init = [(one, True) for one in status.get("initContainerStatuses") or ()]
+    return (*init, *[(one, False) for one in status.get("containerStatuses") or ()])
 
 
 def desired_replicas(workload: Obj) -> int:

@@ -123,6 +123,25 @@ def test_the_report_file_is_written_and_private(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_an_earlier_runs_report_is_gone_before_anything_is_done(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    file.write_text("of another run")
+
+    def body(session: Session) -> Result:
+        assert not file.exists()
+        return deployed(session)
+
+    assert Ran(body, Flags(report=str(file))).code == 0
+    assert json.loads(file.read_text())["outcome"] == "deployed"
+
+
+def test_a_run_that_cannot_begin_leaves_the_earlier_report(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    file.write_text("of another run")
+    assert Ran(deployed, Flags(report=str(file), trace=str(tmp_path))).code == 2
+    assert file.read_text() == "of another run"
+
+
 def test_the_report_file_is_written_for_an_error_too(tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     Ran(raising(ConfigError("bad")), Flags(report=str(file)))
