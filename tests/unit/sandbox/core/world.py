@@ -75,7 +75,8 @@ class World:
 
     def create(self, resource: Resource, obj: Obj) -> Obj:
         """As an API server would: with defaults."""
-        obj = {**obj, "metadata": {"namespace": NAMESPACE, **obj["metadata"]}}
+        if resource.namespaced:
+            obj = {**obj, "metadata": {"namespace": NAMESPACE, **obj["metadata"]}}
         made = self.store.create(resource, with_defaults(resource, obj), self.now)
         self.settle()
         return made
