@@ -90,7 +90,7 @@ def reconcile(view: View, workload: Obj, now: float) -> Step:
         view.orphans(CONTROLLER_REVISIONS, namespace),
     )
     if claims or revision_claims:
-        return Step([*claims, *revision_claims])
+        return Step([*claims, *revision_claims], now)
 
     def named(name: str) -> Obj | None:
         return view.get(CONTROLLER_REVISIONS, namespace, name)

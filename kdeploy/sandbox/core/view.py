@@ -44,10 +44,6 @@ class View:
         """What the owner with that uid controls."""
         return self._store.owned_by(uid, resource)
 
-    def by_uid(self, uid: str) -> Obj | None:
-        """The object with that uid."""
-        return self._store.by_uid(uid)
-
     def orphans(self, resource: Resource, namespace: str) -> Iterable[Obj]:
         """What nobody controls in a namespace."""
         return self._orphans.get((resource, namespace), {}).values()

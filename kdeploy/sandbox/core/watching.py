@@ -70,8 +70,6 @@ class Watch:
         self._owner(now, REPLICA_SETS)
         if before is not None and controller_uid(before) != controller_uid(now):
             self._owner(before, REPLICA_SETS)
-        if gone:  # a Recreate waits for the last old pod
-            self._grandparent(now)
         self._orphan(now, _OWN_PODS)
         for service in self._view.list(SERVICES, key[0]):
             selector = service["spec"].get("selector")
@@ -138,12 +136,6 @@ class Watch:
         for reference in obj["metadata"].get("ownerReferences") or ():
             if reference.get("controller"):
                 self._agenda.mark(_BY_KIND.get(reference["kind"], default), (key_of(obj)[0], reference["name"]))
-
-    def _grandparent(self, pod: Obj) -> None:
-        owner = controller_uid(pod)
-        replica_set = self._view.by_uid(owner) if owner is not None else None
-        if replica_set is not None and replica_set["kind"] == "ReplicaSet":
-            self._owner(replica_set, DEPLOYMENTS)
 
     def _orphan(self, obj: Obj, adopters: tuple[Resource, ...]) -> None:
         if controller_uid(obj) is not None or is_terminating(obj):

@@ -263,6 +263,24 @@ def test_a_failing_revision_is_replaced_by_the_old_one() -> None:
     assert status_of(deployment(w))["availableReplicas"] == 3
 
 
+def test_new_pods_that_are_not_available_keep_old_ones_from_being_ended() -> None:
+    """The example in pkg/controller/deployment/rolling.go, reconcileOldReplicaSets, case 1."""
+    w = World(good="", bad="exit=1")
+    strategy = {"rollingUpdate": {"maxSurge": 3, "maxUnavailable": 2}}
+    w.workload(replicas=10, strategy=strategy, container={"imagePullPolicy": "Always"})
+    w.change(image="bad")
+    assert sizes(w) == [8, 5]
+    w.images["good"] = "never-ready"
+    first = name_of(sets(w)[0])
+    w.store.delete(PODS, NAMESPACE, next(name_of(p) for p in w.pods() if name_of(p).startswith(first)), w.now)
+    w.run(30)
+    assert (sizes(w), status_of(sets(w)[0])["availableReplicas"]) == ([8, 5], 7)
+    w.events.clear()
+    w.images["good"] = ""
+    w.change(image="good")
+    assert scalings(w)[0] == "Scaled down #2 from 5 to 1"
+
+
 def test_scaling_while_rolling_keeps_the_proportions() -> None:
     w = World(good="", never="never-ready")
     w.workload(replicas=10, strategy={"rollingUpdate": {"maxSurge": 3, "maxUnavailable": 2}})

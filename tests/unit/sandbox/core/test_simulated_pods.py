@@ -132,6 +132,18 @@ def test_a_crash_is_followed_by_a_restart_and_ever_longer_back_offs() -> None:
     assert status(w)["lastState"]["terminated"]["exitCode"] == 3
 
 
+def test_conditions_keep_the_time_of_their_change() -> None:
+    w = World(bad="exit=1 exit-after=5s")
+    start(w, "bad")
+    w.run(6.5)
+    times = {
+        each["type"]: to_seconds(each["lastTransitionTime"]) - int(START) for each in status_of(pod(w))["conditions"]
+    }
+    assert (times["PodScheduled"], times["Initialized"], times["Ready"]) == (0, 0, 6)
+    w.run(3)
+    assert status_of(pod(w))["startTime"] == pod(w)["metadata"]["creationTimestamp"]
+
+
 def test_the_back_off_ends_at_5_minutes() -> None:
     w = World(bad="exit=3")
     start(w, "bad")
@@ -446,7 +458,8 @@ def test_missing_configuration_holds_a_container_up_and_its_coming_lets_it_start
 
 def test_optional_configuration_may_be_missing() -> None:
     w = World(good="")
-    start(w, container={"envFrom": [{"configMapRef": {"name": "c", "optional": True}}]})
+    volume = {"name": "v", "configMap": {"name": "c", "optional": True}}
+    start(w, container={"envFrom": [{"configMapRef": {"name": "c", "optional": True}}]}, volumes=[volume])
     assert state(w) == "running"
 
 

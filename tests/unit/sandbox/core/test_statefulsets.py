@@ -152,6 +152,16 @@ def test_on_delete_replaces_only_what_somebody_deletes() -> None:
     assert images(w) == {"web-0": "two", "web-1": "good"}
 
 
+def test_a_parallel_set_too_is_rolled_one_pod_at_a_time() -> None:
+    w = World(good="", two="ready-after=3s")
+    w.workload(SET, replicas=3, podManagementPolicy="Parallel")
+    w.events.clear()
+    w.change(SET, image="two")
+    assert w.run_until(lambda: status(w)["currentRevision"] == status(w)["updateRevision"]) == pytest.approx(9)
+    one = ["-web-2", "+web-2", "web-2 ready"]
+    assert history(w) == one + [each.replace("2", "1") for each in one] + [each.replace("2", "0") for each in one]
+
+
 def test_it_shrinks_from_the_last_pod_one_at_a_time() -> None:
     w = World(good="stop-after=5s")
     w.workload(SET, replicas=3)
@@ -229,6 +239,18 @@ def test_orphaned_pods_of_its_name_are_adopted() -> None:
     assert [uid_of(pod) for pod in w.pods()] == uids
     assert status(w)["readyReplicas"] == 2
     assert len(revisions(w)) == 1
+
+
+def test_an_orphan_on_its_way_out_is_not_adopted() -> None:
+    w = World(good="stop-after=20s")
+    w.workload(SET, replicas=1)
+    w.store.delete(PODS, NAMESPACE, "web-0", w.now)
+    w.store.delete(STATEFUL_SETS, NAMESPACE, "web", w.now, propagation="Orphan")
+    w.settle()
+    w.workload(SET, replicas=1)
+    assert w.get(PODS, "web-0")["metadata"]["ownerReferences"] == []
+    w.run(40)
+    assert status(w)["readyReplicas"] == 1
 
 
 def test_nothing_more_happens_when_it_is_complete() -> None:
