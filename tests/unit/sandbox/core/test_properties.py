@@ -133,7 +133,7 @@ def test_whatever_was_done_a_good_template_gets_there(
     kind: Kind, steps: list[tuple[str, Any]], old: str, new: str, parallel: bool
 ) -> None:
     w = World(a=old, b=new, bad="exit=1")
-    spec = {"replicas": 3} if kind is not Kind.DAEMONSET else {}
+    spec: dict[str, Any] = {"replicas": 3} if kind is not Kind.DAEMONSET else {}
     w.workload(kind, image="a", **spec, **({"podManagementPolicy": "Parallel"} if parallel else {}))
     play(w, kind, [step for step in steps if step[0] != "replicas" or kind is not Kind.DAEMONSET])
     w.change(
