@@ -136,9 +136,8 @@ def test_whatever_was_done_a_good_template_gets_there(
     spec: dict[str, Any] = {"replicas": 3} if kind is not Kind.DAEMONSET else {}
     w.workload(kind, image="a", **spec, **({"podManagementPolicy": "Parallel"} if parallel else {}))
     play(w, kind, [step for step in steps if step[0] != "replicas" or kind is not Kind.DAEMONSET])
-    w.change(
-        kind, image="b", **({"paused": False} if kind is Kind.DEPLOYMENT else {}), **({"replicas": 3} if spec else {})
-    )
+    resumed: dict[str, Any] = {"paused": False} if kind is Kind.DEPLOYMENT else {}
+    w.change(kind, image="b", **spec, **resumed)
     for _ in range(20):
         w.run(200)
         if complete(w, kind):
