@@ -6,10 +6,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup check test e2e bench docs format cluster-up cluster-down cluster-binaries clean
+.PHONY: help demo setup check test e2e bench docs format cluster-up cluster-down cluster-binaries clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-18s %s\n", $$1, $$2}'
+
+demo: .venv-demo/.installed ## See the whole main job on an embedded cluster: Python and git are all it takes
+	@.venv-demo/bin/python -m kdeploy demo
+
+.venv-demo/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "kdeploy needs Python 3.11 or later: set PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "installing kdeploy into .venv-demo ..."
+	@test -x .venv-demo/bin/python || $(PYTHON) -m venv .venv-demo
+	@.venv-demo/bin/python -m pip install -q --disable-pip-version-check --no-compile -e .
+	@touch $@
 
 setup: $(STAMP) ## Make .venv with kdeploy and what its development needs
 $(STAMP): pyproject.toml kdeploy/__init__.py
@@ -51,4 +61,4 @@ cluster-binaries: $(STAMP) ## Build a current Kubernetes from its Go modules int
 	$(BIN)/python -m tests.cluster.binaries
 
 clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -81,9 +81,17 @@ _TYPES = {"string": "text", "integer": "whole number", "number": "number", "bool
 
 def cli_page() -> str:
     """docs/cli.md: every command with its flags and their variables."""
-    commands = getattr(get_command(app), "commands")  # noqa: B009  (the group's type is private to typer)
-    parts = (part for name, command in commands.items() for part in _command(name, command))
+    parts = (part for name, command in _commands(get_command(app)) for part in _command(name, command))
     return "\n\n".join([CLI_INTRODUCTION, *parts]) + "\n"
+
+
+def _commands(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command with its whole name; those of groups too."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
 
 
 def _command(name: str, command: Any) -> Iterator[str]:
@@ -98,7 +106,8 @@ def _command(name: str, command: Any) -> Iterator[str]:
 def _flag(param: Any) -> tuple[str, str, str]:
     names = ", ".join(f"`{name}`" for name in (*param.opts, *param.secondary_opts))
     value = f" {param.metavar}" if param.metavar else ""
-    return f"{names}{value}", f"`{param.envvar}`", str(param.help)
+    variable = f"`{param.envvar}`" if param.envvar else ""
+    return f"{names}{value}", variable, str(param.help)
 
 
 def config_page() -> str:

@@ -12,9 +12,11 @@ import typer
 from typer.main import get_command
 
 from kdeploy.cli.build import build
+from kdeploy.cli.demo import demo
 from kdeploy.cli.deploy import deploy
 from kdeploy.cli.history import history
 from kdeploy.cli.rollback import rollback
+from kdeploy.cli.sandbox import sandbox
 from kdeploy.cli.schema import schema
 from kdeploy.cli.status import status
 from kdeploy.cli.verify import verify
@@ -31,6 +33,8 @@ VARIABLES = "Each flag has an environment variable: KDEPLOY_ and its name, as in
 for command in (deploy, build, status, verify, rollback, history):
     app.command(epilog=VARIABLES)(command)
 app.command()(schema)
+app.command()(demo)
+app.add_typer(sandbox)
 
 
 def _print_version(wanted: bool) -> None:

@@ -11,8 +11,6 @@ import asyncio
 import contextlib
 import errno
 import os
-import socket
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +19,7 @@ from kdeploy.model import Obj
 from kdeploy.sandbox.addresses import NoAddressError, Pool
 from kdeploy.sandbox.core.resources import ENDPOINTS, SERVICES
 from kdeploy.sandbox.core.store import Event, Store
+from kdeploy.sandbox.splice import Address, Front, Half
 
 ADDRESS = "sandbox.kdeploy.dev/address"
 """The annotation of a Service that says where it really listens: "127.88.0.1:8080", several with their ports' names."""
@@ -28,28 +27,9 @@ ADDRESS = "sandbox.kdeploy.dev/address"
 _CONNECT = 2.0
 """Seconds for an endpoint to take a connection."""
 
-_CHUNK = 65_536
-
-Address = tuple[str, int]
 Key = tuple[str, str]
 Warn = Callable[[Obj, str, str], None]
 """Tells of something about an object: a Kubernetes event of type Warning with that reason and message."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Stream:
-    """Both directions of a connection."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    def abort(self) -> None:
-        """Ends it by a reset: nobody takes what was cut off for a whole answer."""
-        connected = self.writer.get_extra_info("socket")
-        if connected is not None:
-            with contextlib.suppress(OSError):
-                connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.writer.transport.abort()
 
 
 @dataclass(slots=True)
@@ -76,7 +56,7 @@ class ServiceProxy:
         self._endpoints: dict[Key, Mapping[str, tuple[Address, ...]]] = {}
         self._dirty: dict[Key, None] = {}
         self._woken = asyncio.Event()
-        self._connections: set[asyncio.Task[None]] = set()
+        self._open: set[Half] = set()
         self._unsubscribe = store.subscribe(self._changed)
         for service in store.list(SERVICES):
             self._mark(_key(service))
@@ -96,9 +76,8 @@ class ServiceProxy:
             for served in self._served.values():
                 for listener in served.listeners.values():
                     listener.server.close()
-            for connection in self._connections:
-                connection.cancel()
-            await asyncio.gather(*self._connections, return_exceptions=True)
+            for half in tuple(self._open):
+                half.break_off()
 
     def _changed(self, event: Event) -> None:
         if event.resource is ENDPOINTS:
@@ -139,18 +118,17 @@ class ServiceProxy:
             self._warn(service, "UnsupportedProtocol", f"port {port}/{protocol}: the sandbox's services are TCP only")
             return
 
-        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.create_task(self._forward(key, name.partition("/")[0], _Stream(reader, writer)))
-            self._connections.add(task)
-            task.add_done_callback(self._connections.discard)
+        def accept() -> Front:
+            return Front(lambda: self._connect(key, name.partition("/")[0]), self._open)
 
+        loop = asyncio.get_running_loop()
         try:
-            server = await asyncio.start_server(accept, served.ip, port, backlog=512)
+            server = await loop.create_server(accept, served.ip, port, backlog=512)
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EADDRINUSE):
                 self._warn(service, "CannotListen", f"{served.ip}:{port}: {os.strerror(error.errno or 0)}")
                 return
-            server = await asyncio.start_server(accept, served.ip, 0, backlog=512)
+            server = await loop.create_server(accept, served.ip, 0, backlog=512)
             why = "needs root" if error.errno == errno.EACCES else "is taken on every address of this machine"
             free = server.sockets[0].getsockname()[1]
             self._warn(service, "OtherPort", f"port {port} {why}: {served.ip}:{free} stands for it")
@@ -172,23 +150,7 @@ class ServiceProxy:
         spec = {**service["spec"], "clusterIP": served.ip, "clusterIPs": [served.ip]}
         self._store.replace(SERVICES, {**service, "metadata": metadata, "spec": spec}, self._now())
 
-    async def _forward(self, key: Key, port: str, client: _Stream) -> None:
-        pod = await self._connect(key, port)
-        try:
-            if pod is None:
-                client.abort()
-                return
-            await asyncio.gather(_copy(client, pod), _copy(pod, client))
-        except OSError:  # one side broke off: the other is to see the same
-            client.abort()
-            if pod:
-                pod.abort()
-        finally:
-            client.writer.close()
-            if pod:
-                pod.writer.close()
-
-    async def _connect(self, key: Key, port: str) -> _Stream | None:
+    async def _connect(self, key: Key, port: str) -> Half | None:
         """A connection to the next endpoint that takes one; None where none does."""
         served = self._served.get(key)
         candidates = self._endpoints.get(key, {}).get(port, ())
@@ -196,20 +158,12 @@ class ServiceProxy:
             return None
         served.turn += 1
         first = served.turn % len(candidates)
+        loop = asyncio.get_running_loop()
         for host, number in (*candidates[first:], *candidates[:first]):
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(_CONNECT):
-                    return _Stream(*await asyncio.open_connection(host, number))
+                    return (await loop.create_connection(Half, host, number))[1]
         return None
-
-
-async def _copy(source: _Stream, sink: _Stream) -> None:
-    """Passes on one direction to its end, and the end as well: the other one may still speak."""
-    while data := await source.reader.read(_CHUNK):
-        sink.writer.write(data)
-        await sink.writer.drain()
-    if sink.writer.can_write_eof():
-        sink.writer.write_eof()
 
 
 def endpoints_of(endpoints: Obj) -> Mapping[str, tuple[Address, ...]]:

@@ -10,7 +10,10 @@ import pytest
 
 from kdeploy import __version__
 
-SDKS = {"kubernetes", "docker", "rich", "requests", "urllib3", "jinja2", "pydantic", "msgspec", "yaml", "tenacity"}
+SDKS = {
+    "kubernetes", "docker", "rich", "requests", "urllib3", "jinja2", "pydantic", "msgspec", "yaml", "tenacity",
+    "aiohttp", "asyncio", "jsonpatch",
+}  # fmt: skip
 LOADED = """
 import sys
 sys.argv = ["kdeploy", *sys.argv[1:]]
@@ -20,7 +23,7 @@ try:
 except SystemExit as end:
     assert not end.code, end.code
 finally:
-    print("LOADED", *sorted({name.partition(".")[0] for name in sys.modules}))
+    print("LOADED", *sorted({name.partition(".")[0] for name in sys.modules} | ({"kdeploy.sandbox"} & {*sys.modules})))
 """
 
 
@@ -36,9 +39,12 @@ def loaded(*arguments: str) -> set[str]:
     return set(done.stdout.rpartition("LOADED")[2].split())
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["deploy", "--help"], ["status", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--version"], ["--help"], ["deploy", "--help"], ["demo", "--help"], ["sandbox", "up", "--help"]],
+)
 def test_help_and_version_import_no_sdk(arguments: list[str]) -> None:
-    assert not loaded(*arguments) & SDKS
+    assert not loaded(*arguments) & {*SDKS, "kdeploy.sandbox"}
 
 
 def test_the_version_is_told_before_typer_is_imported() -> None:
