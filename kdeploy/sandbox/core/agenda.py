@@ -35,16 +35,23 @@ class Agenda:
 
     def take(self, now: float) -> tuple[Resource, Key] | None:
         """The next object that is to be looked at; None where there is none now."""
+        while True:
+            for resource, keys in self._marked.items():
+                if keys:
+                    key = next(iter(keys))
+                    del keys[key]
+                    return resource, key
+            soonest = self.next()
+            if soonest is None or soonest > now:
+                return None
+            self._ring(now)
+
+    def _ring(self, now: float) -> None:
+        """Marks everything whose time has come."""
         while (soonest := self.next()) is not None and soonest <= now:
             _, _, resource, key = heapq.heappop(self._heap)
             del self._times[resource, key]
             self.mark(resource, key)
-        for resource, keys in self._marked.items():
-            if keys:
-                key = next(iter(keys))
-                del keys[key]
-                return resource, key
-        return None
 
     def next(self) -> float | None:
         """The soonest time that any object has."""

@@ -78,6 +78,8 @@ class Behaviour:
         """
         if seconds >= self.hangs_after:
             return HANGS
+        if not self.answers:
+            return "200"
         come = [each for each in self.answers if seconds >= each.after]
         own = [each for each in come if each.path == path] or [each for each in come if not each.path]
         what = sorted(own, key=lambda each: each.after)[-1].what if own else "200"

@@ -23,7 +23,10 @@ def made(type_: str, status: str, reason: str, message: str, now: float) -> Obj:
 
 def find(conditions: Sequence[Obj], type_: str) -> Obj | None:
     """The condition of that type."""
-    return next((each for each in conditions if each["type"] == type_), None)
+    for each in conditions:
+        if each["type"] == type_:
+            return each
+    return None
 
 
 def without(conditions: Sequence[Obj], type_: str) -> list[Obj]:

@@ -13,7 +13,7 @@ from kdeploy.model import Obj
 from kdeploy.sandbox.core import answers, daemonset, deployment, endpoints, replicaset, scheduler, statefulset
 from kdeploy.sandbox.core.admission import DEFAULT_ACCOUNT
 from kdeploy.sandbox.core.agenda import Agenda, Key
-from kdeploy.sandbox.core.changes import Change, Create, Delete, Replace, SetStatus, Step, Tell
+from kdeploy.sandbox.core.changes import Change, Create, Replace, SetStatus, Step, Tell
 from kdeploy.sandbox.core.images import ImageInfo, Images
 from kdeploy.sandbox.core.metadata import key_of
 from kdeploy.sandbox.core.recorder import Recorder
@@ -124,20 +124,18 @@ class Controllers:
         return Step((Create(SERVICE_ACCOUNTS, account),))
 
     def _apply(self, change: Change, now: float) -> None:
-        match change:
-            case Tell():
-                self._recorder.tell(change, now)
-            case SetStatus(resource, obj, status):
-                namespace, name = key_of(obj)
-                new = {"metadata": {"namespace": namespace, "name": name}, "status": status}
-                self._store.replace(resource, new, now, subresource="status")
-            case Replace(resource, obj, subresource):
-                self._store.replace(resource, obj, now, subresource=subresource)
-            case Create(resource, obj):
-                self._store.create(resource, obj, now)
-            case Delete(resource, obj, grace):
-                if self._store.get(resource, *key_of(obj)) is not None:
-                    self._store.delete(resource, *key_of(obj), now, grace=grace)
+        if isinstance(change, Tell):
+            self._recorder.tell(change, now)
+        elif isinstance(change, SetStatus):
+            namespace, name = key_of(change.obj)
+            new = {"metadata": {"namespace": namespace, "name": name}, "status": change.status}
+            self._store.replace(change.resource, new, now, subresource="status")
+        elif isinstance(change, Replace):
+            self._store.replace(change.resource, change.obj, now, subresource=change.subresource)
+        elif isinstance(change, Create):
+            self._store.create(change.resource, change.obj, now)
+        elif self._store.get(change.resource, *key_of(change.obj)) is not None:
+            self._store.delete(change.resource, *key_of(change.obj), now, grace=change.grace)
 
 
 _RECONCILE = {

@@ -22,6 +22,7 @@ from kdeploy.sandbox.core.pods import from_template, is_available, min_ready_sec
 from kdeploy.sandbox.core.replicaset import RETRY
 from kdeploy.sandbox.core.resources import CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS
 from kdeploy.sandbox.core.rolling import history_limit, scaled
+from kdeploy.sandbox.core.templates import admitted_spec
 from kdeploy.sandbox.core.view import View
 
 _COMPONENT = "daemonset-controller"
@@ -94,7 +95,7 @@ def reconcile(view: View, workload: Obj, now: float) -> Step:
 
     spec, name = workload["spec"]["template"]["spec"], f"{name_of(workload)}-"
     refused = refusal(view.get, namespace, name, spec)
-    history = observe(workload, revisions, view.keys, named, POD_REVISION_LABEL)
+    history = observe(workload, revisions, view.templates, named, POD_REVISION_LABEL)
     return decide(workload, pods, view.list(NODES), history, now, refused, free_name)
 
 
@@ -276,8 +277,8 @@ def _created(look: _Look, free_name: Callable[[int], str]) -> list[Change]:
     tolerations = [*(template["spec"].get("tolerations") or ()), *_TOLERATIONS]
     for index, node in enumerate(look.creates):
         name, affinity = free_name(index), _only_on(template["spec"].get("affinity") or {}, node)
-        own = {"affinity": affinity, "tolerations": tolerations}
-        changes.append(Create(PODS, from_template(template, workload, name, labels=labels, generate=prefix, **own)))
+        spec = admitted_spec({**template["spec"], "affinity": affinity, "tolerations": tolerations})
+        changes.append(Create(PODS, from_template(template, workload, name, spec, labels=labels, generate=prefix)))
         changes.append(Tell(workload, "SuccessfulCreate", f"Created pod: {name}", _COMPONENT))
     return changes
 

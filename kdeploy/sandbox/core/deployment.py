@@ -40,7 +40,7 @@ from kdeploy.sandbox.core.rolling import (
     replicas_of,
 )
 from kdeploy.sandbox.core.selection import is_everything
-from kdeploy.sandbox.core.templates import Keys, hash_of
+from kdeploy.sandbox.core.templates import Templates, hash_of
 from kdeploy.sandbox.core.view import View
 
 _COMPONENT = "deployment-controller"
@@ -57,6 +57,7 @@ class _Look:
     conditions: list[Obj]
     surge: int
     unavailable: int
+    desired: int
     size: dict[str, int]
     annotations: dict[str, dict[str, str]] = field(default_factory=dict)
     created: bool = False
@@ -64,10 +65,6 @@ class _Look:
     revision: str | None = None
     told: list[Change] = field(default_factory=list)
     deleted: list[Change] = field(default_factory=list)
-
-    @property
-    def desired(self) -> int:
-        return replicas_of(self.deployment)
 
     @property
     def sets(self) -> list[Obj]:
@@ -109,13 +106,13 @@ def reconcile(view: View, deployment: Obj, now: float) -> Step:
     def taken(name: str) -> bool:
         return view.get(REPLICA_SETS, namespace, name) is not None
 
-    return decide(deployment, sets, view.keys, now, taken=taken, old_pods=old_pods)
+    return decide(deployment, sets, view.templates, now, taken=taken, old_pods=old_pods)
 
 
 def decide(
     deployment: Obj,
     sets: Sequence[Obj],
-    keys: Keys,
+    templates: Templates,
     now: float,
     *,
     taken: Callable[[str], bool],
@@ -125,7 +122,7 @@ def decide(
 
     `taken` tells whether a ReplicaSet of a name is there, `old_pods` whether pods of others than the new one still run.
     """
-    look = _begin(deployment, sets, keys, now)
+    look = _begin(deployment, sets, templates, now)
     if is_terminating(deployment):
         return _end(look, rollout=False)
     _note_pause(look)
@@ -137,17 +134,19 @@ def decide(
             _forget_old(look)
         return _end(look, rollout=False)
     if is_rolling(deployment):
-        if look.new is not None or _create_new(look, keys, taken):
+        if look.new is not None or _create_new(look, templates, taken):
             _roll(look)
-    elif not _end_old(look) and not old_pods(look.new) and (look.new is not None or _create_new(look, keys, taken)):
+    elif (
+        not _end_old(look) and not old_pods(look.new) and (look.new is not None or _create_new(look, templates, taken))
+    ):
         assert look.new is not None
         look.resize(look.new, look.desired)
     return _end(look, rollout=True)
 
 
-def _begin(deployment: Obj, sets: Sequence[Obj], keys: Keys, now: float) -> _Look:
+def _begin(deployment: Obj, sets: Sequence[Obj], templates: Templates, now: float) -> _Look:
     ordered = sorted(sets, key=by_age)
-    new = find_new(deployment, ordered, keys)
+    new = find_new(deployment, ordered, templates)
     surge, unavailable = bounds(deployment)
     status = status_of(deployment)
     return _Look(
@@ -158,6 +157,7 @@ def _begin(deployment: Obj, sets: Sequence[Obj], keys: Keys, now: float) -> _Loo
         conditions=list(status.get("conditions") or ()),
         surge=surge,
         unavailable=unavailable,
+        desired=replicas_of(deployment),
         size={name_of(each): replicas_of(each) for each in ordered},
         collisions=status.get("collisionCount"),
     )
@@ -199,7 +199,7 @@ def _keep_new(look: _Look) -> None:
         look.conditions = conditions.put(look.conditions, found)
 
 
-def _create_new(look: _Look, keys: Keys, taken: Callable[[str], bool]) -> bool:
+def _create_new(look: _Look, templates: Templates, taken: Callable[[str], bool]) -> bool:
     """Makes the new ReplicaSet; False where its name is another one's, so that the hash must be another."""
     deployment = look.deployment
     revision = max(map(revision_of, look.old), default=0) + 1
@@ -209,8 +209,9 @@ def _create_new(look: _Look, keys: Keys, taken: Callable[[str], bool]) -> bool:
     }
     total = sum(look.size.values())
     replicas = new_size(look.desired, look.surge, 0, total) if is_rolling(deployment) else look.desired
-    hash_ = hash_of(keys.of(deployment["spec"]["template"]), look.collisions)
+    hash_ = hash_of(templates.key(deployment["spec"]["template"]), look.collisions)
     new = made(deployment, hash_, replicas, annotations)
+    templates.note_equal(new["spec"]["template"], deployment["spec"]["template"])
     name = name_of(new)
     if taken(name):
         look.collisions = (look.collisions or 0) + 1
@@ -316,8 +317,9 @@ def _end(look: _Look, *, rollout: bool) -> Step:
     changes: list[Change] = [*_set_changes(look), *look.deleted]
     if look.revision is not None and annotations_of(deployment).get(REVISION_ANNOTATION) != look.revision:
         annotations = {**annotations_of(deployment), REVISION_ANNOTATION: look.revision}
-        changes.append(Replace(DEPLOYMENTS, stamped(deployment, annotations=annotations), "status"))
-    if status != status_of(deployment):
+        numbered = {**stamped(deployment, annotations=annotations), "status": status}
+        changes.append(Replace(DEPLOYMENTS, numbered, "status"))
+    elif status != status_of(deployment):
         changes.append(SetStatus(DEPLOYMENTS, deployment, status))
     if look.collisions != status_of(deployment).get("collisionCount"):
         return Step([*changes, *look.told], look.now)

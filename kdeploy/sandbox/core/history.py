@@ -14,7 +14,7 @@ from kdeploy.rollout.objects import annotations_of, name_of
 from kdeploy.sandbox.core.changes import Change, Create, Delete, Replace
 from kdeploy.sandbox.core.claims import reference_to
 from kdeploy.sandbox.core.resources import CONTROLLER_REVISIONS
-from kdeploy.sandbox.core.templates import Keys, hash_of, revision_data, template_in
+from kdeploy.sandbox.core.templates import Templates, hash_of, revision_data, template_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class History:
 def observe(
     workload: Obj,
     revisions: Sequence[Obj],
-    keys: Keys,
+    templates: Templates,
     get: Callable[[str], Obj | None],
     hash_label: str,
 ) -> History:
@@ -41,9 +41,9 @@ def observe(
     """
     ordered = sorted(revisions, key=_by_number)
     template = workload["spec"]["template"]
-    key, number = keys.of(template), (int(ordered[-1]["revision"]) if ordered else 0) + 1
+    key, number = templates.key(template), (int(ordered[-1]["revision"]) if ordered else 0) + 1
     collisions = int((workload.get("status") or {}).get("collisionCount") or 0)
-    same = [each for each in ordered if keys.of(template_in(each)) == key]
+    same = [each for each in ordered if templates.key(template_in(each)) == key]
     if same and same[-1] is ordered[-1]:
         return History(current=same[-1], revisions=tuple(ordered), collisions=collisions)
     if same:

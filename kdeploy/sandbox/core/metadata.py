@@ -19,6 +19,9 @@ LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _KEPT = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
 """What a writer cannot change."""
 
+_NOT_GIVEN = ("deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+"""What no writer gives to a new object."""
+
 DEFAULT_GRACE = 30.0
 """Seconds, where a pod's spec says nothing."""
 
@@ -44,7 +47,11 @@ def key_of(obj: Obj) -> tuple[str, str]:
 def owners_of(obj: Obj) -> tuple[str, ...]:
     """The uids of all its owners."""
     references = obj["metadata"].get("ownerReferences")
-    return tuple(dict.fromkeys(reference["uid"] for reference in references)) if references else ()
+    if not references:
+        return ()
+    if len(references) == 1:
+        return (references[0]["uid"],)
+    return tuple(dict.fromkeys(reference["uid"] for reference in references))
 
 
 def controller_uid(obj: Obj) -> str | None:
@@ -65,7 +72,7 @@ def created(resource: Resource, obj: Obj, *, name: str, uid: str, version: int, 
         "resourceVersion": str(version),
         "creationTimestamp": to_text(now),
     }
-    for field in ("deletionTimestamp", "deletionGracePeriodSeconds", "generation"):
+    for field in _NOT_GIVEN:
         metadata.pop(field, None)
     if resource.generation:
         metadata["generation"] = 1
@@ -82,9 +89,7 @@ def replaced(resource: Resource, stored: Obj, obj: Obj, subresource: str, versio
     if subresource == "status":
         new = _with_status(resource, stored, obj)
         return stored if new is stored else stamped(new, resourceVersion=str(version))
-    metadata = {key: value for key, value in obj["metadata"].items() if key not in _KEPT}
-    metadata.update((key, value) for key, value in stored["metadata"].items() if key in _KEPT)
-    metadata["resourceVersion"] = stored["metadata"]["resourceVersion"]
+    metadata = _kept(stored["metadata"], obj["metadata"])
     if resource is DAEMON_SETS:
         kept = stored["metadata"]["annotations"][TEMPLATE_GENERATION]
         metadata["annotations"] = {**(metadata.get("annotations") or {}), TEMPLATE_GENERATION: kept}
@@ -101,6 +106,17 @@ def replaced(resource: Resource, stored: Obj, obj: Obj, subresource: str, versio
         if resource is DAEMON_SETS and not same(candidate["spec"].get("template"), stored["spec"].get("template")):
             metadata["annotations"][TEMPLATE_GENERATION] = str(int(metadata["annotations"][TEMPLATE_GENERATION]) + 1)
     return candidate
+
+
+def _kept(stored: Obj, given: Obj) -> dict[str, Any]:
+    """Metadata as a writer gives it, but for what no writer can change."""
+    metadata = {**given, "resourceVersion": stored["resourceVersion"]}
+    for key in _KEPT:
+        if key in stored:
+            metadata[key] = stored[key]
+        else:
+            metadata.pop(key, None)
+    return metadata
 
 
 def _with_status(resource: Resource, stored: Obj, obj: Obj) -> Obj:

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kdeploy.model import Obj
-from kdeploy.rollout.objects import annotations_of, condition, is_ready, status_of
+from kdeploy.rollout.objects import annotations_of, is_ready, status_of
 from kdeploy.sandbox.core.changes import earliest
 from kdeploy.sandbox.core.claims import reference_to
-from kdeploy.sandbox.core.defaults import admitted, with_defaults
-from kdeploy.sandbox.core.resources import PODS
+from kdeploy.sandbox.core.conditions import find
 from kdeploy.sandbox.core.timestamps import to_seconds
 
 _PHASES = {"Pending": 0, "Unknown": 1, "Running": 2}
@@ -22,11 +21,11 @@ _DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
 def from_template(
-    template: Obj, owner: Obj, name: str, *, labels: Obj | None = None, generate: str = "", **spec: Any
+    template: Obj, owner: Obj, name: str, spec: Obj, *, labels: Obj | None = None, generate: str = ""
 ) -> Obj:
-    """A new pod of a workload's template, as the API server admits it, with these labels and parts of the spec more.
+    """A new pod of a workload's template, with these labels more.
 
-    The template's parts are shared. `generate`: the prefix from which the name was made.
+    `spec` is the template's as the API server admits it; `generate` the prefix from which the name was made.
     """
     given = template.get("metadata") or {}
     metadata: dict[str, Any] = {
@@ -40,14 +39,13 @@ def from_template(
     for field in ("annotations", "finalizers"):
         if given.get(field):
             metadata[field] = given[field]
-    pod = {"metadata": metadata, "spec": {**template["spec"], **spec} if spec else template["spec"]}
-    return admitted(with_defaults(PODS, pod))
+    return {"metadata": metadata, "spec": spec}
 
 
 def ready_since(pod: Obj) -> float | None:
     """When it became ready, None where it is not."""
-    ready = condition(pod, "Ready")
-    if ready is None or ready.get("status") != "True":
+    ready = find((pod.get("status") or {}).get("conditions") or (), "Ready")
+    if ready is None or ready["status"] != "True":
         return None
     return to_seconds(ready["lastTransitionTime"]) if ready.get("lastTransitionTime") else math.inf
 

@@ -94,16 +94,10 @@ def restarts(pod: Obj, container: Obj, exit_code: int) -> bool:
 
 
 def _phase(pod: Obj, init: Sequence[Obj], main: Sequence[Obj]) -> str:
-    specs = {each["name"]: each for each in pod["spec"].get("initContainers") or ()}
-    plain = [each for each in init if not is_sidecar(specs.get(each["name"], {}))]
-    failed = [code for each in plain if (code := _exit_code(each)) is not None and code != 0]
-    if failed and pod["spec"].get("restartPolicy") == "Never":
-        return "Failed"
-    waiting = any(_is_new(each) for each in main)
-    begun = any(map(_has_begun, main))
-    sidecars = [each for each in init if is_sidecar(specs.get(each["name"], {}))]
-    starting = not begun and any(not each["started"] and _exit_code(each) is None for each in sidecars)
-    if waiting or starting or any(_exit_code(each) is None for each in plain):
+    phase = _init_phase(pod, init, main) if init else None
+    if phase is not None:
+        return phase
+    if any(map(_is_new, main)):
         return "Pending"
     if any("running" in each["state"] for each in main):
         return "Running"
@@ -112,6 +106,19 @@ def _phase(pod: Obj, init: Sequence[Obj], main: Sequence[Obj]) -> str:
     if any(restarts(pod, specs[name], code) for name, code in codes.items()):
         return "Running"
     return "Failed" if any(codes.values()) else "Succeeded"
+
+
+def _init_phase(pod: Obj, init: Sequence[Obj], main: Sequence[Obj]) -> str | None:
+    """The phase as far as init containers decide it."""
+    sidecars = {each["name"] for each in pod["spec"].get("initContainers") or () if is_sidecar(each)}
+    codes = {each["name"]: _exit_code(each) for each in init}
+    plain = [code for name, code in codes.items() if name not in sidecars]
+    if any(plain) and pod["spec"].get("restartPolicy") == "Never":
+        return "Failed"
+    starting = any(each["name"] in sidecars and not each["started"] and codes[each["name"]] is None for each in init)
+    if None in plain or (starting and not any(map(_has_begun, main))):
+        return "Pending"
+    return None
 
 
 def _is_new(status: Obj) -> bool:

@@ -6,7 +6,7 @@ until there was one, readiness has failed, liveness is good, and startup is not 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from kdeploy.model import Obj
@@ -22,7 +22,10 @@ class Kind(StrEnum):
     @property
     def field(self) -> str:
         """The container's field that holds it."""
-        return f"{self.value.lower()}Probe"
+        return _FIELDS[self]
+
+
+_FIELDS = {kind: f"{kind.value.lower()}Probe" for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +77,8 @@ def first_record(kind: Kind) -> Record:
 def after(record: Record, probe: Probe, good: bool) -> Record:
     """The record with one more result."""
     row = record.row + 1 if record.last is good else 1
-    counted = replace(record, last=good, row=row)
     threshold = probe.successes if good else probe.failures
-    return replace(counted, state=good) if row >= threshold else counted
+    return Record(state=good if row >= threshold else record.state, last=good, row=row)
 
 
 def port_number(port: int | str, container: Obj) -> int:

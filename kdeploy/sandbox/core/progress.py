@@ -22,6 +22,8 @@ TIMED_OUT = "ProgressDeadlineExceeded"
 PAUSED = "DeploymentPaused"
 RESUMED = "DeploymentResumed"
 
+_SUMMED = ("replicas", "readyReplicas", "availableReplicas", "terminatingReplicas")
+
 
 def status(
     deployment: Obj,
@@ -36,17 +38,22 @@ def status(
 
     `known` are the conditions so far, `unavailable` is how many pods may be missing.
     """
-    available, desired = _sum(sets, "availableReplicas"), replicas_of(deployment)
+    total = dict.fromkeys(_SUMMED, 0)
+    for each in sets:
+        for key, count in status_of(each).items():
+            if key in total:
+                total[key] += count
+    available, desired = total["availableReplicas"], replicas_of(deployment)
     counts = {
         "observedGeneration": deployment["metadata"]["generation"],
-        "replicas": _sum(sets, "replicas"),
-        "updatedReplicas": _sum([new] if new is not None else (), "replicas"),
-        "readyReplicas": _sum(sets, "readyReplicas"),
+        "replicas": total["replicas"],
+        "updatedReplicas": 0 if new is None else status_of(new).get("replicas", 0),
+        "readyReplicas": total["readyReplicas"],
         "availableReplicas": available,
         "unavailableReplicas": max(sum(map(replicas_of, sets)) - available, 0),
     }
     result: dict[str, Any] = {key: count for key, count in counts.items() if count}
-    result["terminatingReplicas"] = _sum(sets, "terminatingReplicas")
+    result["terminatingReplicas"] = total["terminatingReplicas"]
     if collisions is not None:
         result["collisionCount"] = collisions
     if available >= desired - unavailable:
@@ -76,10 +83,13 @@ def with_rollout(
 
 def is_complete(deployment: Obj, status: Obj) -> bool:
     """Whether every pod that is wanted is new and available, and no other is left."""
-    desired = replicas_of(deployment)
-    counts = ("updatedReplicas", "replicas", "availableReplicas")
-    observed = int(status.get("observedGeneration") or 0) >= int(deployment["metadata"]["generation"])
-    return observed and all((status.get(key) or 0) == desired for key in counts)
+    desired, observed = replicas_of(deployment), status.get("observedGeneration", 0)
+    return bool(
+        status.get("updatedReplicas", 0) == desired
+        and status.get("replicas", 0) == desired
+        and status.get("availableReplicas", 0) == desired
+        and observed >= deployment["metadata"]["generation"]
+    )
 
 
 def next_check(deployment: Obj, status: Obj) -> float | None:
@@ -121,14 +131,14 @@ def _is_updated(status: Obj) -> bool:
 
 
 def _has_progressed(old: Obj, new: Obj) -> bool:
-    def number(status: Obj, key: str) -> int:
-        return int(status.get(key) or 0)
-
     def outdated(status: Obj) -> int:
-        return number(status, "replicas") - number(status, "updatedReplicas")
+        return int(status.get("replicas", 0) - status.get("updatedReplicas", 0))
 
-    grown = ("updatedReplicas", "readyReplicas", "availableReplicas")
-    return outdated(new) < outdated(old) or any(number(new, key) > number(old, key) for key in grown)
+    return outdated(new) < outdated(old) or (
+        new.get("updatedReplicas", 0) > old.get("updatedReplicas", 0)
+        or new.get("readyReplicas", 0) > old.get("readyReplicas", 0)
+        or new.get("availableReplicas", 0) > old.get("availableReplicas", 0)
+    )
 
 
 def _failure(sets: Sequence[Obj], new: Obj | None) -> Obj | None:
@@ -138,7 +148,3 @@ def _failure(sets: Sequence[Obj], new: Obj | None) -> Obj | None:
         if found is not None:
             return {**found, "lastUpdateTime": found["lastTransitionTime"]}
     return None
-
-
-def _sum(sets: Sequence[Obj], key: str) -> int:
-    return sum(int(status_of(each).get(key) or 0) for each in sets)

@@ -58,7 +58,6 @@ class Recorder:
 
 
 def _made(told: Tell, namespace: str, name: str, now: float) -> Obj:
-    new_api = told.component in _NEW_API
     host = str(told.obj["spec"].get("nodeName") or "") if told.component == "kubelet" else ""
     event: dict[str, Any] = {
         "metadata": {"name": name, "namespace": namespace},
@@ -69,11 +68,14 @@ def _made(told: Tell, namespace: str, name: str, now: float) -> Obj:
         "reportingComponent": told.component,
         "reportingInstance": host,
     }
-    if new_api:
-        action = _NEW_API[told.component].get(told.reason, told.reason)
-        return event | {"eventTime": to_micro_text(now), "action": action, "source": {}}
-    at, source = to_text(now), {"component": told.component} | ({"host": host} if host else {})
-    return event | {"eventTime": None, "source": source, "count": 1, "firstTimestamp": at, "lastTimestamp": at}
+    if told.component in _NEW_API:
+        event["eventTime"], event["source"] = to_micro_text(now), {}
+        event["action"] = _NEW_API[told.component].get(told.reason, told.reason)
+        return event
+    event["source"] = {"component": told.component, "host": host} if host else {"component": told.component}
+    event["eventTime"], event["count"] = None, 1
+    event["firstTimestamp"] = event["lastTimestamp"] = to_text(now)
+    return event
 
 
 def _reference(told: Tell) -> Obj:

@@ -16,14 +16,7 @@ from kdeploy.sandbox.core.admission import refusal
 from kdeploy.sandbox.core.changes import Change, Create, Delete, SetStatus, Step, Tell
 from kdeploy.sandbox.core.claims import claim
 from kdeploy.sandbox.core.metadata import controller_uid
-from kdeploy.sandbox.core.pods import (
-    first_to_go,
-    from_template,
-    is_available,
-    min_ready_seconds,
-    next_available,
-    ready_since,
-)
+from kdeploy.sandbox.core.pods import first_to_go, from_template, min_ready_seconds, next_available, ready_since
 from kdeploy.sandbox.core.resources import PODS, REPLICA_SETS
 from kdeploy.sandbox.core.rolling import replicas_of
 from kdeploy.sandbox.core.selection import has_all
@@ -47,7 +40,7 @@ def reconcile(view: View, replica_set: Obj, now: float) -> Step:
     if claims:
         return Step(claims)
     active = [pod for pod in pods if is_active(pod)]
-    terminating = sum(is_terminating(pod) for pod in pods)
+    terminating = sum(map(is_terminating, pods)) if len(active) < len(pods) else 0
     missing = 0 if is_terminating(replica_set) else replicas_of(replica_set) - len(active)
     refused = None
     if missing > 0:
@@ -72,10 +65,11 @@ def reconcile(view: View, replica_set: Obj, now: float) -> Step:
 
 def _created(view: View, replica_set: Obj, count: int) -> list[Change]:
     prefix, template = f"{name_of(replica_set)}-", replica_set["spec"]["template"]
+    spec = view.templates.pod_spec(template)
     changes: list[Change] = []
     for index in range(count):
         name = view.free_name(PODS, replica_set["metadata"]["namespace"], prefix, index)
-        changes.append(Create(PODS, from_template(template, replica_set, name, generate=prefix)))
+        changes.append(Create(PODS, from_template(template, replica_set, name, spec, generate=prefix)))
         changes.append(Tell(replica_set, "SuccessfulCreate", f"Created pod: {name}", COMPONENT))
     return changes
 
@@ -101,14 +95,17 @@ def _neighbours(view: View, replica_set: Obj, pods: Sequence[Obj]) -> Mapping[st
 def _status(replica_set: Obj, active: Sequence[Obj], terminating: int, refused: str | None, now: float) -> Obj:
     labels = (replica_set["spec"]["template"].get("metadata") or {}).get("labels") or {}
     min_ready = min_ready_seconds(replica_set)
-    counts = {
-        "fullyLabeledReplicas": sum(has_all(labels, labels_of(pod)) for pod in active),
-        "readyReplicas": sum(ready_since(pod) is not None for pod in active),
-        "availableReplicas": sum(is_available(pod, min_ready, now) for pod in active),
-        "observedGeneration": replica_set["metadata"]["generation"],
-    }
+    labelled = ready = available = 0
+    for pod in active:
+        labelled += has_all(labels, labels_of(pod))
+        since = ready_since(pod)
+        if since is not None:
+            ready += 1
+            available += min_ready == 0 or since + min_ready <= now
+    counts = {"fullyLabeledReplicas": labelled, "readyReplicas": ready, "availableReplicas": available}
     status: dict[str, Any] = {key: count for key, count in counts.items() if count}
-    status |= {"replicas": len(active), "terminatingReplicas": terminating}
+    status["observedGeneration"] = replica_set["metadata"]["generation"]
+    status["replicas"], status["terminatingReplicas"] = len(active), terminating
     known = _conditions(status_of(replica_set).get("conditions") or (), refused, now)
     if known:
         status["conditions"] = known

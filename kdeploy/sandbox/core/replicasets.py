@@ -14,7 +14,7 @@ from kdeploy.rollout.revisions import REVISION_ANNOTATION
 from kdeploy.rollout.template import POD_TEMPLATE_HASH
 from kdeploy.sandbox.core.claims import reference_to
 from kdeploy.sandbox.core.rolling import replicas_of
-from kdeploy.sandbox.core.templates import Keys, with_hash
+from kdeploy.sandbox.core.templates import Templates, with_hash
 
 DESIRED = "deployment.kubernetes.io/desired-replicas"
 MOST = "deployment.kubernetes.io/max-replicas"
@@ -39,10 +39,10 @@ def by_age(replica_set: Obj) -> tuple[str, str]:
     return metadata["creationTimestamp"], metadata["name"]
 
 
-def find_new(deployment: Obj, replica_sets: Sequence[Obj], keys: Keys) -> Obj | None:
+def find_new(deployment: Obj, replica_sets: Sequence[Obj], templates: Templates) -> Obj | None:
     """The ReplicaSet of the Deployment's own template, the oldest where there are several."""
-    wanted = keys.of(deployment["spec"]["template"])
-    same = [each for each in replica_sets if keys.of(each["spec"]["template"]) == wanted]
+    wanted = templates.key(deployment["spec"]["template"])
+    same = [each for each in replica_sets if templates.key(each["spec"]["template"]) == wanted]
     return min(same, key=by_age, default=None)
 
 

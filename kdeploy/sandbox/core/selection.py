@@ -23,7 +23,10 @@ def selects(selector: Obj | None, labels: Mapping[str, str]) -> bool:
 
 def has_all(wanted: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     """Whether every wanted label is there with its value: the selector of a Service."""
-    return all(labels.get(key) == value for key, value in wanted.items())
+    for key, value in wanted.items():  # noqa: SIM110 (all() takes twice as long, and every pod is asked)
+        if labels.get(key) != value:
+            return False
+    return True
 
 
 def is_everything(selector: Obj | None) -> bool:

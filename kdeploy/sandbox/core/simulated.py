@@ -160,9 +160,9 @@ class Kubelet:
 
     def _advance(self, run: Run, pod: Obj, now: float) -> float | None:
         wake = self._containers(run, pod, now) if self._mount(run, pod) else now + RESYNC
-        self._note(self._without_image, pod, any(each.waits_for_image for each in run.containers))
-        unconfigured = any(each.stage is Stage.CREATE for each in run.containers)
-        self._note(self._without_config, pod, unconfigured or not run.mounted)
+        stages = [each.stage for each in run.containers if each.due is None or each.stage is Stage.CREATE]
+        self._note(self._without_image, pod, Stage.PULL in stages)
+        self._note(self._without_config, pod, Stage.CREATE in stages or not run.mounted)
         return wake
 
     def _mount(self, run: Run, pod: Obj) -> bool:

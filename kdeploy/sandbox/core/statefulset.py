@@ -22,7 +22,7 @@ from kdeploy.sandbox.core.pods import from_template, is_available, min_ready_sec
 from kdeploy.sandbox.core.replicaset import RETRY
 from kdeploy.sandbox.core.resources import CONTROLLER_REVISIONS, PODS, STATEFUL_SETS
 from kdeploy.sandbox.core.rolling import history_limit, replicas_of
-from kdeploy.sandbox.core.templates import restored
+from kdeploy.sandbox.core.templates import admitted_spec, restored
 from kdeploy.sandbox.core.view import View
 
 _COMPONENT = "statefulset-controller"
@@ -99,7 +99,7 @@ def reconcile(view: View, workload: Obj, now: float) -> Step:
         taken = view.get(PODS, namespace, name) is not None
         return f'pods "{name}" already exists' if taken else refusal(view.get, namespace, name, spec)
 
-    return decide(workload, pods, observe(workload, revisions, view.keys, named, _HASH_LABEL), now, refused)
+    return decide(workload, pods, observe(workload, revisions, view.templates, named, _HASH_LABEL), now, refused)
 
 
 def decide(
@@ -243,7 +243,7 @@ def _new_pod(workload: Obj, current: Obj, update: Obj, ordinal: int) -> Obj:
         named = {each["name"] for each in claims}
         own["volumes"] = claims + [v for v in template["spec"].get("volumes") or () if v["name"] not in named]
     labels = {POD_REVISION_LABEL: name_of(revision), _POD_NAME: name, _POD_INDEX: str(ordinal)}
-    return from_template(template, workload, name, labels=labels, **own)
+    return from_template(template, workload, name, admitted_spec({**template["spec"], **own}), labels=labels)
 
 
 def _volume(template: Obj, workload: Obj, ordinal: int) -> Obj:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from kdeploy.model import Obj
 from kdeploy.sandbox.core.errors import AlreadyExistsError, ConflictError, ExpiredError, NotFoundError
@@ -35,8 +34,7 @@ _Key = tuple[str, str]
 _CHANGED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One change. `version` is the resourceVersion that it made, which `obj` carries (a DELETED one too).
 
     `previous`: the object before, None for ADDED; with it a watch with a selector can tell what left its view.
@@ -61,6 +59,7 @@ class Store:
         self._objects: dict[Resource, dict[str, dict[str, Obj]]] = {resource: {} for resource in RESOURCES}
         self._places: dict[str, tuple[Resource, _Key]] = {}
         self._owned: dict[str, dict[Resource, dict[_Key, Obj]]] = {}
+        self._mere_owners: set[str] = set()  # who owns something without controlling it
         self._events: deque[Event] = deque(maxlen=history)
         self._listeners: list[Listener] = []
 
@@ -77,7 +76,11 @@ class Store:
     def owned_by(self, uid: str, resource: Resource) -> Sequence[Obj]:
         """The objects that the owner with that uid controls, oldest first."""
         owned = self._owned.get(uid, {}).get(resource)
-        return [obj for obj in owned.values() if controller_uid(obj) == uid] if owned else []
+        if not owned:
+            return []
+        if uid not in self._mere_owners:
+            return list(owned.values())
+        return [obj for obj in owned.values() if controller_uid(obj) == uid]
 
     def by_uid(self, uid: str) -> Obj | None:
         """The object with that uid."""
@@ -160,8 +163,12 @@ class Store:
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Has `listener` called at once with each event; it must not write. Returns what ends that."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        self._listeners = [*self._listeners, listener]
+
+        def unsubscribe() -> None:
+            self._listeners = [each for each in self._listeners if each is not listener]
+
+        return unsubscribe
 
     def _stored(self, resource: Resource, namespace: str, name: str) -> Obj:
         stored = self.get(resource, namespace, name)
@@ -184,25 +191,36 @@ class Store:
             del self._places[obj["metadata"]["uid"]]
         else:
             self._objects[resource][key[0]][key[1]] = obj
-            self._places[obj["metadata"]["uid"]] = (resource, key)
+            if previous is None:
+                self._places[obj["metadata"]["uid"]] = (resource, key)
         self._index_owners(type_, resource, key, obj, previous)
         self.version += 1
         event = Event(type_, resource, obj, self.version, previous)
         self._events.append(event)
-        for listener in tuple(self._listeners):
+        for listener in self._listeners:
             listener(event)
 
     def _index_owners(self, type_: EventType, resource: Resource, key: _Key, obj: Obj, previous: Obj | None) -> None:
         owners = () if type_ == "DELETED" else owners_of(obj)
-        for uid in owners_of(previous) if previous is not None else ():
+        before = owners_of(previous) if previous is not None else ()
+        if not owners and not before:
+            return
+        controller = controller_uid(obj)
+        if len(owners) > 1 or controller is None:
+            self._mere_owners.update(uid for uid in owners if uid != controller)
+        for uid in before:
             if uid not in owners:
-                del self._owned[uid][resource][key]
-                if not self._owned[uid][resource]:
-                    del self._owned[uid][resource]
-                if not self._owned[uid]:
-                    del self._owned[uid]
+                self._disown(uid, resource, key)
         for uid in owners:
             self._owned.setdefault(uid, {}).setdefault(resource, {})[key] = obj
+
+    def _disown(self, uid: str, resource: Resource, key: _Key) -> None:
+        del self._owned[uid][resource][key]
+        if not self._owned[uid][resource]:
+            del self._owned[uid][resource]
+        if not self._owned[uid]:
+            del self._owned[uid]
+            self._mere_owners.discard(uid)
 
     def _remove(self, resource: Resource, stored: Obj, now: float, propagation: Propagation) -> Obj:
         gone = stamped(stored, resourceVersion=str(self.version + 1))

@@ -12,31 +12,60 @@ from typing import Any
 
 from kdeploy.model import Obj
 from kdeploy.rollout.template import POD_TEMPLATE_HASH, plain_template
+from kdeploy.sandbox.core.defaults import admitted, with_defaults
 from kdeploy.sandbox.core.metadata import LETTERS
+from kdeploy.sandbox.core.resources import PODS
 
 
-class Keys:
-    """A text that is the same for equal templates, kept for templates that were asked for lately.
+class Templates:
+    """What was found out about pod templates lately. They do not change, so that one look at each is enough.
 
-    Equal is what Kubernetes takes for equal (apimachinery's Semantic.DeepEqual): nulls, and empty maps and lists count
-    as absent, and so does the label that a ReplicaSet's template has more. Objects do not change, so that one look at
-    each is enough; a template that is kept cannot be mistaken for another at the same address.
+    A template that is kept stays alive, and so cannot be mistaken for another one at the same address.
     """
 
     def __init__(self, size: int = 4096) -> None:
         self._size = size
-        self._kept: dict[int, tuple[Obj, str]] = {}
+        self._keys: dict[int, tuple[Obj, str]] = {}
+        self._specs: dict[int, tuple[Obj, Obj]] = {}
 
-    def of(self, template: Obj) -> str:
-        """The text."""
-        kept = self._kept.get(id(template))
+    def key(self, template: Obj) -> str:
+        """A text that is the same for equal templates.
+
+        Equal is what Kubernetes takes for equal (apimachinery's Semantic.DeepEqual): nulls, and empty maps and lists
+        count as absent, and so does the label that a ReplicaSet's template has more.
+        """
+        kept = self._keys.get(id(template))
         if kept is not None:
             return kept[1]
         key = json.dumps(_without_empties(plain_template(template)), sort_keys=True, separators=(",", ":"))
-        if len(self._kept) >= self._size:
-            del self._kept[next(iter(self._kept))]
-        self._kept[id(template)] = (template, key)
+        self._keys[id(_room(self._keys, self._size, template))] = (template, key)
         return key
+
+    def note_equal(self, template: Obj, to: Obj) -> None:
+        """Says that a template equals one that is known, since it was made from it."""
+        self._keys[id(_room(self._keys, self._size, template))] = (template, self.key(to))
+
+    def pod_spec(self, template: Obj) -> Obj:
+        """The spec of its pods, as the API server admits it."""
+        kept = self._specs.get(id(template))
+        if kept is not None:
+            return kept[1]
+        spec = admitted_spec(template["spec"])
+        self._specs[id(_room(self._specs, self._size, template))] = (template, spec)
+        return spec
+
+
+def admitted_spec(spec: Obj) -> Obj:
+    """A template's spec as the API server admits it in a pod: with defaults, a service account, tolerations."""
+    admitted_: Obj = admitted(with_defaults(PODS, {"metadata": {}, "spec": spec}))["spec"]
+    return admitted_
+
+
+def _room(kept: dict[int, Any], size: int, template: Obj) -> Obj:
+    """Makes room for one more; the template itself."""
+    if len(kept) >= size:
+        del kept[next(iter(kept))]
+    return template
 
 
 def hash_of(key: str, collisions: int | None) -> str:

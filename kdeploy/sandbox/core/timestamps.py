@@ -8,11 +8,13 @@ from functools import lru_cache
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@lru_cache(maxsize=4096)
 def to_text(seconds: float) -> str:
     """A metav1.Time: "2026-11-24T00:33:42Z". What is below a second is cut off, as Kubernetes does."""
-    return _whole(int(seconds // 1))
+    return f"{_moment(seconds // 1):%Y-%m-%dT%H:%M:%S}Z"
 
 
+@lru_cache(maxsize=64)
 def to_micro_text(seconds: float) -> str:
     """A metav1.MicroTime: "2026-11-24T00:33:42.000000Z"."""
     return f"{_moment(seconds):%Y-%m-%dT%H:%M:%S.%f}Z"
@@ -25,11 +27,6 @@ def to_seconds(text: str) -> float:
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
     return (moment - _EPOCH).total_seconds()
-
-
-@lru_cache(maxsize=4096)
-def _whole(seconds: int) -> str:
-    return f"{_moment(seconds):%Y-%m-%dT%H:%M:%S}Z"
 
 
 def _moment(seconds: float) -> datetime:

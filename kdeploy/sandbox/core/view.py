@@ -11,7 +11,7 @@ from kdeploy.sandbox.core.metadata import controller_uid, key_of, suffix
 from kdeploy.sandbox.core.resources import CONTROLLER_REVISIONS, PODS, REPLICA_SETS, Resource
 from kdeploy.sandbox.core.selection import has_all
 from kdeploy.sandbox.core.store import Event, Store
-from kdeploy.sandbox.core.templates import Keys
+from kdeploy.sandbox.core.templates import Templates
 
 _ADOPTABLE = (PODS, REPLICA_SETS, CONTROLLER_REVISIONS)
 _Named = dict[str, Obj]
@@ -22,7 +22,7 @@ class View:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.keys = Keys()
+        self.templates = Templates()
         self._orphans: dict[tuple[Resource, str], _Named] = {}
         self._labelled: dict[tuple[str, str, str], _Named] = {}
         self._used: dict[str, Amounts] = {}
