@@ -216,6 +216,8 @@ def _stateful_set(obj: Obj, old: Obj | None) -> Iterator[Cause]:
         yield from not_negative(f"{path}.partition", (rolling or {}).get("partition"))
     elif strategy.get("type") != "OnDelete":
         yield invalid("spec.updateStrategy", _inside(strategy), "must be 'RollingUpdate' or 'OnDelete'")
+    if old is None and spec.get("serviceName"):
+        yield from each("spec.serviceName", spec["serviceName"], label_problems(spec["serviceName"]))
     yield from _workload("StatefulSet", _with_claims(spec))
     if old is not None and any(spec.get(field) != old["spec"].get(field) for field in _STATEFUL_FIXED):
         yield forbidden("spec", _STATEFUL_SENTENCE)

@@ -36,9 +36,12 @@ from kdeploy.sandbox.core.quantities import value_of
 
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _PROBE_NUMBERS = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold")
-_HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
+_HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc", "sleep")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _DNS = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
+_SOURCES = ("emptyDir", "hostPath", "secret", "nfs", "persistentVolumeClaim", "downwardAPI", "configMap", "projected")
+"""In the order in which the API server looks for them."""
+
 _RESTART = ("Always", "OnFailure", "Never")
 _COMPUTE = ("cpu", "memory", "ephemeral-storage")
 _UPDATABLE = (
@@ -89,6 +92,8 @@ def pod_spec_causes(spec: Obj, path: str) -> Iterator[Cause]:
     if spec.get("dnsPolicy") not in _DNS:
         yield not_supported(f"{path}.dnsPolicy", spec.get("dnsPolicy"), _DNS)
     yield from label_causes(spec.get("nodeSelector"), f"{path}.nodeSelector")
+    for index, toleration in enumerate(spec.get("tolerations") or ()):
+        yield from _toleration(toleration, f"{path}.tolerations[{index}]")
     grace = spec.get("terminationGracePeriodSeconds")
     if grace is not None and grace < 0:
         yield from not_negative(f"{path}.terminationGracePeriodSeconds", grace)
@@ -115,9 +120,13 @@ def _fixed(spec: Obj) -> dict[str, Any]:
     return fixed
 
 
+def _source_order(source: str) -> int:
+    return _SOURCES.index(source) if source in _SOURCES else len(_SOURCES)
+
+
 def _volume(volume: Obj, path: str, known: set[str]) -> Iterator[Cause]:
     name, sources = volume.get("name") or "", [key for key in volume if key != "name"]
-    for extra in sources[1:]:
+    for extra in sorted(sources, key=_source_order)[1:]:
         yield forbidden(f"{path}.{extra}", "may not specify more than 1 volume type")
     if not name:
         yield required(f"{path}.name")
@@ -131,6 +140,21 @@ def _volume(volume: Obj, path: str, known: set[str]) -> Iterator[Cause]:
         yield required(f"{path}.configMap.name")
 
 
+def _toleration(toleration: Obj, path: str) -> Iterator[Cause]:
+    key, operator, effect = (toleration.get(field) or "" for field in ("key", "operator", "effect"))
+    if key:
+        yield from each(f"{path}.key", key, label_key_problems(key))
+    elif operator != "Exists":
+        said = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
+        yield invalid(f"{path}.operator", operator, said)
+    if toleration.get("tolerationSeconds") is not None and effect != "NoExecute":
+        yield invalid(f"{path}.effect", effect, "effect must be 'NoExecute' when `tolerationSeconds` is set")
+    if operator == "Exists" and toleration.get("value"):
+        yield invalid(f"{path}.operator", toleration["value"], "value must be empty when `operator` is 'Exists'")
+    elif operator not in ("", "Equal", "Exists"):
+        yield not_supported(f"{path}.operator", operator, ("Equal", "Exists"))
+
+
 def _containers(containers: Any, path: str, volumes: set[str], names: set[str]) -> Iterator[Cause]:
     for index, container in enumerate(containers):
         place, name = f"{path}[{index}]", container.get("name") or ""
@@ -138,6 +162,9 @@ def _containers(containers: Any, path: str, volumes: set[str], names: set[str]) 
         if name in names:
             yield duplicate(f"{place}.name", name)
         names.add(name)
+        for hook in ("postStart", "preStop"):
+            if (action := (container.get("lifecycle") or {}).get(hook)) is not None:
+                yield from _handlers(action, f"{place}.lifecycle.{hook}")
         for probe in _PROBES:
             if container.get(probe) is not None:
                 yield from _probe(container[probe], f"{place}.{probe}", probe)
@@ -216,17 +243,22 @@ def _mount(mount: Obj, path: str, volumes: set[str], paths: set[str]) -> Iterato
 
 
 def _probe(probe: Obj, path: str, kind: str) -> Iterator[Cause]:
-    handlers = [handler for handler in _HANDLERS if probe.get(handler) is not None]
+    yield from _handlers(probe, path)
+    for number in _PROBE_NUMBERS:
+        yield from not_negative(f"{path}.{number}", probe.get(number))
+    if kind != "readinessProbe" and probe.get("successThreshold") != 1:
+        yield invalid(f"{path}.successThreshold", probe.get("successThreshold"), "must be 1")
+
+
+def _handlers(what: Obj, path: str) -> Iterator[Cause]:
+    """The one handler that a probe or a hook has."""
+    handlers = [handler for handler in _HANDLERS if what.get(handler) is not None]
     for extra in handlers[1:]:
         yield forbidden(f"{path}.{extra}", "may not specify more than 1 handler type")
     if not handlers:
         yield required(path, "must specify a handler type")
     else:
-        yield from _handler(handlers[0], probe[handlers[0]], f"{path}.{handlers[0]}")
-    for number in _PROBE_NUMBERS:
-        yield from not_negative(f"{path}.{number}", probe.get(number))
-    if kind != "readinessProbe" and probe.get("successThreshold") != 1:
-        yield invalid(f"{path}.successThreshold", probe.get("successThreshold"), "must be 1")
+        yield from _handler(handlers[0], what[handlers[0]], f"{path}.{handlers[0]}")
 
 
 def _handler(kind: str, action: Obj, path: str) -> Iterator[Cause]:

@@ -156,6 +156,7 @@ def workloads() -> Iterator[tuple[str, str, Obj]]:
     yield "deployment", "a bad annotation", {"metadata": annotated, "spec": workload()["spec"]}
     yield "statefulset", "plain", workload(serviceName="web")
     yield "statefulset", "a dot in its name", workload("a.b")
+    yield "statefulset", "a bad service name", workload(serviceName="_")
     yield "statefulset", "unknown policies", workload(podManagementPolicy="x", updateStrategy={"type": "Foo"})
     yield "statefulset", "a negative partition", workload(updateStrategy={"rollingUpdate": {"partition": -1}})
     yield "statefulset", "on delete", workload(updateStrategy={"type": "OnDelete"})
@@ -235,6 +236,11 @@ def templates() -> Iterator[tuple[str, str, Obj]]:
     yield of("an account", {"serviceAccountName": "robot", "imagePullSecrets": [{"name": "x"}]})
     hooks = {"preStop": {"httpGet": {"port": 80}}, "postStart": {"exec": {"command": ["x"]}}}
     yield of("hooks", lifecycle=hooks)
+    yield of("a hook of nothing", lifecycle={"preStop": {}})
+    tolerations: list[Obj] = [{}, {"key": "a", "operator": "Exists", "value": "b"}, {"key": "a b"}]
+    tolerations += [{"key": "a", "operator": "Foo"}, {"key": "a", "tolerationSeconds": 3}, {"operator": "Exists"}]
+    yield of("tolerations", {"tolerations": tolerations})
+    yield of("two sources of a volume", {"volumes": [{"name": "v", "configMap": {"name": "x"}, "emptyDir": {}}]})
     yield "deployment", "a bad label of the pods", workload(template=template(labels={**LABELS, "x": "a b"}))
 
 
