@@ -160,7 +160,13 @@ ROWS = (
                 words="deploy --crash-budget 0",
                 commit=crashing_later("two", 8),
                 check={"watch_for": "20s"},
-                ends=rolled_back("CrashLoop", culprit={"exit_code": 3, "restarts": 0}, log="out of luck"),
+                ends=rolled_back(
+                    "CrashLoop",
+                    culprit={"exit_code": 3, "restarts": 0},
+                    log="out of luck",
+                    story="preflight build baseline ok patch rollout Complete verify ok CrashLoop "
+                    "rollback restore Complete ok",
+                ),
                 live=State(runs="one", marks="one", verified=True, keeps=("template", "marks")),
             ),
         ),

@@ -79,7 +79,11 @@ ROWS = (
             Run(commit=never_ready("two"), meanwhile=KILLED),
             Run(
                 words="deploy --timeout 10s",
-                ends=rolled_back("ReadinessFailed", previous=None),
+                ends=rolled_back(
+                    "ReadinessFailed",
+                    previous=None,
+                    story="preflight build patch rollout ReadinessFailed rollback restore Complete ok",
+                ),
                 live=State(runs="one", marks="one", verified=True),
             ),
         ),
