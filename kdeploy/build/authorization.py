@@ -16,6 +16,7 @@ from requests.auth import AuthBase
 from kdeploy.build.answers import RETRIED, TransientError, explain, read_body, retry_after, unauthorized
 from kdeploy.build.challenge import Challenge
 from kdeploy.build.credentials import Login, Logins
+from kdeploy.clock import Deadline
 from kdeploy.reference import Reference
 from kdeploy.secret import Secret
 
@@ -44,12 +45,15 @@ class Authorizer:
     session: requests.Session
     timeout: float
 
-    def answer(self, image: Reference, challenges: Sequence[Challenge], url: str) -> Secret | None:
+    def answer(
+        self, image: Reference, challenges: Sequence[Challenge], url: str, deadline: Deadline | None = None
+    ) -> Secret | None:
         """The Authorization header; None where there is no login that could. `url` is what was asked.
 
+        A credential helper must have answered by `deadline`.
         Raises RefusedError where the token server says no, TransientError where it does not answer.
         """
-        login = self.logins.login(image.domain, _HELPER_PATIENCE)
+        login = self.logins.login(image.domain, deadline.remaining(_HELPER_PATIENCE) if deadline else _HELPER_PATIENCE)
         for challenge in challenges:
             if challenge.scheme == "bearer" and challenge.parameters.get("realm"):
                 token = self._fetch_token(image, challenge, login, url)

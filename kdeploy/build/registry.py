@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from kdeploy.bounded import bounded
 from kdeploy.build.answers import Answer
 from kdeploy.build.transport import Transport
+from kdeploy.clock import Deadline
 from kdeploy.errors import KdeployError, RefusedError
 from kdeploy.model import Image, Obj, Reason
 from kdeploy.reference import Reference, parse
@@ -28,6 +30,9 @@ MANIFEST_TYPES = (
 )
 PATIENCE = 30.0
 """Seconds for one question, where nobody says otherwise."""
+
+_ENDING = 0.5
+"""Seconds more for what has an end of its own, and then says better what was late."""
 
 _ACCEPT = ", ".join(MANIFEST_TYPES)
 _MANIFEST_LIMIT = 4 << 20
@@ -65,39 +70,41 @@ class DistributionRegistry:
     def find(self, reference: str, timeout: float = PATIENCE) -> str | None:
         """The manifest's digest; None where the registry says that it is absent."""
         image = parse(reference)
-        return _in_time(lambda: self._find(image), image, timeout)
+        return _in_time(lambda deadline: self._find(image, deadline), image, timeout)
 
     def labels(self, repository: str, digest: str, timeout: float = PATIENCE) -> Mapping[str, str]:
         """The labels of the image's config; of a multi-platform image those of its first platform."""
         image = parse(repository)
-        return _in_time(lambda: self._labels(image, digest), image, timeout)
+        return _in_time(lambda deadline: self._labels(image, digest, deadline), image, timeout)
 
-    def _find(self, image: Reference) -> str | None:
+    def _find(self, image: Reference, deadline: Deadline) -> str | None:
         wanted = image.digest or image.tag or "latest"
-        answer = self._transport.ask("HEAD", image, f"manifests/{wanted}", accept=_ACCEPT)
+        answer = self._transport.ask("HEAD", image, f"manifests/{wanted}", accept=_ACCEPT, deadline=deadline)
         if answer.is_absent:
             return None
         named = answer.headers.get("Docker-Content-Digest", "")
         if image.digest or _SHA256.fullmatch(named):
             return image.digest or named
-        body = self._transport.ask("GET", image, f"manifests/{wanted}", accept=_ACCEPT, limit=_MANIFEST_LIMIT)
+        body = self._transport.ask(
+            "GET", image, f"manifests/{wanted}", accept=_ACCEPT, limit=_MANIFEST_LIMIT, deadline=deadline
+        )
         return None if body.is_absent else _sha256(body.body)
 
-    def _labels(self, image: Reference, digest: str) -> Mapping[str, str]:
-        top = self.manifest(image, digest)
+    def _labels(self, image: Reference, digest: str, deadline: Deadline) -> Mapping[str, str]:
+        top = self.manifest(image, digest, deadline)
         children = _platform_digests(top)
-        manifest = self.manifest(image, children[0]) if children else top
+        manifest = self.manifest(image, children[0], deadline) if children else top
         config = _text(manifest, "config", "digest")
-        labels = _at(self.config(image, config), "config", "Labels") if config else None
+        labels = _at(self.config(image, config, deadline), "config", "Labels") if config else None
         return {str(name): str(value) for name, value in labels.items()} if isinstance(labels, dict) else {}
 
-    def manifest(self, image: Reference, digest: str) -> Obj | None:
+    def manifest(self, image: Reference, digest: str, deadline: Deadline | None = None) -> Obj | None:
         """The manifest or index with this digest, checked against it; None where it is absent."""
-        return self._json(image, "manifests", digest, _MANIFEST_LIMIT)
+        return self._json(image, "manifests", digest, _MANIFEST_LIMIT, deadline)
 
-    def config(self, image: Reference, digest: str) -> Obj | None:
+    def config(self, image: Reference, digest: str, deadline: Deadline | None = None) -> Obj | None:
         """An image's configuration, checked against its digest; None where it is absent."""
-        return self._json(image, "blobs", digest, _CONFIG_LIMIT)
+        return self._json(image, "blobs", digest, _CONFIG_LIMIT, deadline)
 
     def same_config(self, repository: str, one: str, other: str, timeout: float) -> bool | None:
         """Whether two digests are one image: the same manifest, one within the other's index, or the same config.
@@ -108,43 +115,45 @@ class DistributionRegistry:
         if one == other:
             return True
         try:
-            return bounded(lambda: self._compare(repository, one, other), timeout, "kdeploy-registry")
-        except TimeoutError:
-            return None
-
-    def _compare(self, repository: str, one: str, other: str) -> bool | None:
-        try:
             image = parse(repository)
-            ours, theirs = self._identities(image, one), self._identities(image, other)
+            ours, theirs = _in_time(
+                lambda deadline: (self._identities(image, one, deadline), self._identities(image, other, deadline)),
+                image,
+                timeout,
+            )
         except KdeployError:
             return None
         if (ours | {one}) & (theirs | {other}):
             return True
         return False if ours and theirs else None
 
-    def _identities(self, image: Reference, digest: str) -> frozenset[str]:
+    def _identities(self, image: Reference, digest: str, deadline: Deadline) -> frozenset[str]:
         """The digests of the platforms' manifests and of their configs; empty where the manifest is absent."""
-        top = self.manifest(image, digest)
+        top = self.manifest(image, digest, deadline)
         if top is None:
             return frozenset()
         children = _platform_digests(top)
-        manifests = [self.manifest(image, child) for child in children] if children else [top]
+        manifests = [self.manifest(image, child, deadline) for child in children] if children else [top]
         return frozenset([*children, *filter(None, (_text(each, "config", "digest") for each in manifests))])
 
-    def _json(self, image: Reference, kind: str, digest: str, limit: int) -> dict[str, Any] | None:
+    def _json(
+        self, image: Reference, kind: str, digest: str, limit: int, deadline: Deadline | None
+    ) -> dict[str, Any] | None:
         """A manifest or blob by its digest, checked against it; None where it is absent."""
         if not _SHA256.fullmatch(digest):
             raise _broken(image, f"it names the digest {one_line(digest, 80)!r}")
         accept = _ACCEPT if kind == "manifests" else "*/*"
-        answer = self._transport.ask("GET", image, f"{kind}/{digest}", accept=accept, limit=limit)
+        answer = self._transport.ask("GET", image, f"{kind}/{digest}", accept=accept, limit=limit, deadline=deadline)
         if answer.is_absent:
             return None
         return _checked_json(answer, image, digest)
 
 
-def _in_time(ask: Callable[[], T], image: Reference, timeout: float) -> T:
+def _in_time(ask: Callable[[Deadline], T], image: Reference, timeout: float) -> T:
+    """What `ask` finds until its deadline. A credential helper ends by that; what knows no end is left behind."""
+    deadline = Deadline(time.monotonic, timeout)
     try:
-        return bounded(ask, timeout, "kdeploy-registry")
+        return bounded(lambda: ask(deadline), timeout + _ENDING, "kdeploy-registry")
     except TimeoutError as error:
         raise RefusedError(
             f"the registry {image.domain} does not answer: no whole answer within {timeout:.1f} s",

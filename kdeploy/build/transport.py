@@ -26,6 +26,7 @@ from kdeploy.build.authorization import Authorizer, Header
 from kdeploy.build.challenge import parse_challenges
 from kdeploy.build.credentials import Logins
 from kdeploy.build.insecure import allows_plain_http, is_loopback
+from kdeploy.clock import Deadline
 from kdeploy.errors import RefusedError
 from kdeploy.model import Reason
 from kdeploy.reference import DOCKER_HUB, Reference
@@ -60,7 +61,7 @@ class Request:
     """One request. `path` is one below /v2/NAME/ of the image, or a whole address that its registry named.
 
     `body` makes the body anew for each time that it is sent. `patience`: the seconds to wait for the answer, where
-    storing the body takes time; None: as any other.
+    storing the body takes time; None: as any other. `deadline`: when a credential helper must have answered.
     """
 
     method: str
@@ -69,6 +70,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Callable[[], Body | bytes | None] = _no_body
     patience: float | None = None
+    deadline: Deadline | None = None
 
 
 Result = TypeVar("Result")
@@ -97,14 +99,23 @@ class Transport:
         self._schemes: dict[str, str] = {}
         self._authorizations: dict[tuple[str, str], Secret] = {}
 
-    def ask(self, method: str, image: Reference, path: str, *, accept: str = "*/*", limit: int = 0) -> Answer:
+    def ask(
+        self,
+        method: str,
+        image: Reference,
+        path: str,
+        *,
+        accept: str = "*/*",
+        limit: int = 0,
+        deadline: Deadline | None = None,
+    ) -> Answer:
         """One request below /v2/NAME/, tried again where that may help. `limit`: the most bytes of body to take.
 
         Raises RefusedError: ImageUnauthorized where the registry wants another login, else ImagePullFailed.
         """
 
         def once() -> Answer:
-            request = Request(method=method, image=image, path=path, headers={"Accept": accept})
+            request = Request(method=method, image=image, path=path, headers={"Accept": accept}, deadline=deadline)
             with self.exchange(request) as response:
                 return _answer(response, image, limit)
 
@@ -140,7 +151,7 @@ class Transport:
                 authorization = None
                 if response.status_code == 401 and not is_second:
                     challenges = parse_challenges(response.headers.get("WWW-Authenticate", ""))
-                    authorization = self._authorizer.answer(request.image, challenges, response.url)
+                    authorization = self._authorizer.answer(request.image, challenges, response.url, request.deadline)
                 if authorization is None:
                     yield response
                     return

@@ -198,8 +198,9 @@ def test_many_programs_have_one_deadline_together(place: Place) -> None:
 def test_a_docker_program_that_hangs(place: Place) -> None:
     pids = place.program("docker")
     env = path_of(place) | {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
-    with pytest.raises(BuildError, match=r"no Docker engine.*(did not end within|no time is left)"):
-        _ = open_builder("auto", env, soon()).title
+    with pytest.raises(BuildError, match=r"docker buildx cannot be used: .*(did not end within|no time is left)"):
+        _ = open_builder("buildx", env, soon()).title
+    assert open_builder("auto", env, soon()).title, "the builder that needs no engine is left"
     assert is_gone(pids)
 
 
@@ -215,7 +216,7 @@ def test_a_credential_helper_that_hangs(place: Place) -> None:
     with wanting_login() as address:
         (place.folder / "config.json").write_text(json.dumps({"credHelpers": {address: "stuck"}}))
         registry = open_registry(path_of(place))
-        with pytest.raises(RefusedError, match=r"docker-credential-stuck did not end within|does not answer"):
+        with pytest.raises(RefusedError, match=r"docker-credential-stuck did not end within"):
             registry.resolve(f"{address}/acme/web:v1", SHORT)
         assert registry.same_config(f"{address}/acme/web", *_DIGESTS, SHORT) is None
     assert is_gone(pids)
