@@ -112,10 +112,12 @@ def _open_transport(env: Mapping[str, str]) -> Transport:
     from kdeploy.build.credentials import load_logins
     from kdeploy.build.insecure import insecure_registries
     from kdeploy.build.transport import Transport
+    from kdeploy.build.trust import certificate_folders, session_for
 
     def insecure(timeout: float) -> tuple[str, ...]:
         from kdeploy.build.select import connect, engine_info
 
         return insecure_registries(engine_info(connect(env, timeout), timeout))
 
-    return Transport(load_logins(env), insecure=insecure)
+    folders = certificate_folders(env)
+    return Transport(load_logins(env), insecure=insecure, session=lambda domain: session_for(domain, folders))

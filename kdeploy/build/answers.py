@@ -88,7 +88,8 @@ def connection_problem(error: requests.exceptions.ConnectionError, image: Refere
     if isinstance(error, requests.exceptions.SSLError):
         return RefusedError(
             f"the registry {image.domain} cannot be trusted: {explain(error)}",
-            hint="set REQUESTS_CA_BUNDLE to its authority; list a plain HTTP registry in Docker's insecure-registries",
+            hint=f"put its authority into /etc/docker/certs.d/{image.domain}/ca.crt, as for Docker itself; "
+            "list a plain HTTP registry in Docker's insecure-registries",
             reason=Reason.IMAGE_PULL_FAILED,
         )
     return TransientError(explain(error))

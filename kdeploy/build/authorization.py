@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import requests
@@ -39,10 +39,10 @@ class Header(AuthBase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorizer:
-    """Answers challenges with the logins that there are. `timeout` in seconds, as requests has it."""
+    """Answers challenges with the logins that there are. `session` is a registry's; `timeout` as requests has it."""
 
     logins: Logins
-    session: requests.Session
+    session: Callable[[str], requests.Session]
     timeout: float
 
     def answer(
@@ -80,7 +80,7 @@ class Authorizer:
             refresh = {"grant_type": "refresh_token", "refresh_token": login.password.reveal(), "client_id": "kdeploy"}
             method, data, query, authorization = "POST", query | refresh | {"scope": scope}, {}, None
         try:
-            response = self.session.request(
+            response = self.session(image.domain).request(
                 method,
                 realm,
                 params=query,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Protocol, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -79,8 +80,9 @@ Result = TypeVar("Result")
 class Transport:
     """Asks registries over HTTP.
 
-    `insecure` gives what the engine lists as insecure-registries, within the seconds that it is given. `timeout`:
-    seconds to connect, and between two bytes of an answer.
+    `insecure` gives what the engine lists as insecure-registries, within the seconds that it is given. `session` makes
+    the session for a registry ("host:port"), with whom to trust. `timeout`: seconds to connect, and between two bytes
+    of an answer.
     """
 
     def __init__(
@@ -88,13 +90,14 @@ class Transport:
         logins: Logins,
         *,
         insecure: Callable[[float], Sequence[str]] = lambda _: (),
+        session: Callable[[str], requests.Session] = lambda _: requests.Session(),
         timeout: float = 10.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._insecure = insecure
         self._timeout = timeout
         self._sleep = sleep
-        self._session = requests.Session()
+        self._session = cache(session)
         self._authorizer = Authorizer(logins=logins, session=self._session, timeout=timeout)
         self._schemes: dict[str, str] = {}
         self._authorizations: dict[tuple[str, str], Secret] = {}
@@ -186,7 +189,7 @@ class Transport:
             if parts.scheme not in ({"https"} if home.startswith("https:") else {"http", "https"}):
                 raise requests.exceptions.InvalidURL("it leads from HTTPS to something less safe")
             is_home = f"{parts.scheme}://{parts.netloc}" == home
-            response = self._session.request(
+            response = self._session(request.image.domain).request(
                 request.method,
                 url,
                 headers=dict(request.headers),
