@@ -25,7 +25,6 @@ from kdeploy.events import Warned
 from kdeploy.model import Image, Target
 from kdeploy.ports import Builder, BuildRequest, Registry
 from kdeploy.provenance import Provenance, new_deploy_id, provenance
-from kdeploy.secret import Secret
 from kdeploy.story.request import DeployRequest, RollbackRequest
 from kdeploy.story.run import Edges
 from kdeploy.verify.http import HttpProber
@@ -57,11 +56,7 @@ def reach(session: Session, settings: Settings, seconds: float) -> There:
     several milliseconds longer.
     """
     context = choose_context(kubeconfig=settings.kubeconfig, context=settings.context, environ=session.env)
-    cluster = connect(context, session.clock, login_by=session.within(seconds))
-    for name, value in cluster.credentials_for_upgrade().headers:
-        if name.lower() != "authorization":
-            continue
-        session.redactor.add(Secret(value.removeprefix("Bearer ")))
+    cluster = connect(context, session.clock, login_by=session.within(seconds), hide=session.redactor.add)
     session.signals.post = cluster.post
     target = settings.workload.within(default_namespace(settings.namespace, context))
     prober = HttpProber(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import ssl
 import tempfile
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -53,6 +54,15 @@ class Session:
         """What authenticates a request: only ever put on the wire, never into a message."""
         token = [("Authorization", self.authorization.reveal())] if self.authorization else []
         return [*token, *self.impersonate]
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """What no output may show: the token, or the password of a basic login and the form in which it is sent."""
+        scheme, _, value = self.authorization.reveal().partition(" ") if self.authorization else ("", "", "")
+        found = [value] if value else []
+        if scheme.lower() == "basic":
+            with suppress(ValueError):
+                found.append(b64decode(value).decode().partition(":")[2])
+        return tuple(Secret(text) for text in found if text)
 
 
 def open_session(context: Context, deadline: Deadline) -> Session:

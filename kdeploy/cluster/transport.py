@@ -174,7 +174,10 @@ class Transport:
     def _begin(self, request: Request, timeout: float) -> Callable[[], Answer]:
         """Begins to `exchange`; what it gives waits for the end."""
         if timeout <= 0:
-            raise UnreachableError(f"no time is left to {request.doing}", hint="allow more time (--timeout)")
+            raise UnreachableError(
+                f"no time is left to {request.doing}",
+                hint="allow more time: --build-timeout before the patch, --timeout after it",
+            )
         wait = self._workers.begin(lambda: self._exchange(request, timeout))
         given_up = self._clock.now() + timeout + _GRACE
 

@@ -17,6 +17,7 @@ from kdeploy.cluster.connect import connect
 from kdeploy.cluster.kubeconfig import Context, choose_context
 from kdeploy.errors import ClusterError, ConfigError, UnreachableError
 from kdeploy.model import Outcome, Reason, Target
+from kdeploy.secret import Secret
 from tests.contract.api_server import ApiServer, eventually, running
 from tests.contract.cluster.conftest import Connect, fill, kubeconfig
 
@@ -343,3 +344,25 @@ def test_a_service_account_is_read_in_a_pod(
     cluster.close()
     assert cluster.name == "in-cluster"
     assert secure.seen[0].headers["authorization"].lower() == "bearer mounted"
+
+
+def test_every_token_is_told_as_a_secret_that_of_a_later_login_too(
+    server: ApiServer, target: Target, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("first-token")
+    path = kubeconfig(tmp_path, server.url, user=giving_token_in(tmp_path, "token"))
+    context = choose_context(kubeconfig=path, context=None, environ={})
+    hidden: list[Secret] = []
+    cluster = connect(context, SystemClock(), hide=hidden.append)
+    assert hidden == [Secret("first-token")]
+    (tmp_path / "token").write_text("second-token")
+    server.token = "second-token"
+    assert cluster.preflight(target, soon()).workload is not None
+    assert hidden == [Secret("first-token"), Secret("second-token")]
+    cluster.close()
+
+
+def test_a_password_is_a_secret_and_so_is_the_form_in_which_it_is_sent(server: ApiServer, tmp_path: Path) -> None:
+    session = open_as({"username": "ann", "password": "pa:ss"}, server, tmp_path)
+    sent = base64.b64encode(b"ann:pa:ss").decode()
+    assert session.secrets() == (Secret(sent), Secret("pa:ss"))
