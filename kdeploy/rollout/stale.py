@@ -56,8 +56,6 @@ class Stale:
 
     def after(self, pods: Sequence[Obj], now: float) -> Stale:
         """What is left of it once the pods show this, at `now`."""
-        if not self.shown:
-            return self
         fresh, late = observe(pods), now >= self.since + TRIED_AGAIN
         left = {
             key: fresh[key]

@@ -54,7 +54,8 @@ def wait(
         snapshot = evidence.view()
         if on_view is not None:
             on_view(snapshot)
-        expected = replace(expected, stale=expected.stale.after(new_pods(snapshot), run.now()))
+        if expected.stale.shown:
+            expected = replace(expected, stale=expected.stale.after(new_pods(snapshot), run.now()))
         verdict, calm = hold(calm, assess(snapshot, expected), snapshot, expected, run.now())
         if verdict.is_final:
             return run.judged(phase, verdict)
