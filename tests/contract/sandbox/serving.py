@@ -32,6 +32,7 @@ def serving(make: Callable[[], web.Application], *, tls: ssl.SSLContext | None =
             await stop.wait()
         finally:
             await runner.cleanup()
+            await asyncio.sleep(0.02)  # a closed transport lets go of its socket in a later turn of the loop
 
     def run() -> None:
         try:

@@ -15,7 +15,7 @@ from kdeploy.cluster.client import KubernetesCluster
 from kdeploy.cluster.connect import connect
 from kdeploy.cluster.kubeconfig import choose_context
 from kdeploy.errors import ClusterError, PatchConflictError
-from kdeploy.model import Kind, Snapshot, Target
+from kdeploy.model import Kind, Obj, Snapshot, Target
 from kdeploy.ports import Changed
 from kdeploy.rollout import marks
 from kdeploy.rollout.assess import assess, expect, is_settled_by_status
@@ -75,6 +75,10 @@ def images(snapshot: Snapshot) -> set[str]:
     return {pod["spec"]["containers"][0]["image"] for pod in snapshot.pods}
 
 
+def _image(revision: Obj) -> str:
+    return str(template_of(revision)["spec"]["containers"][0]["image"])
+
+
 def test_a_target_is_found_and_may_be_patched(cluster: KubernetesCluster) -> None:
     snapshot = cluster.preflight(WEB, soon())
     assert snapshot.workload is not None
@@ -91,9 +95,7 @@ def test_a_deploy_is_watched_to_its_end(cluster: KubernetesCluster) -> None:
     assert cluster.next(soon()) == Changed()
     eventually(lambda: images(cluster.snapshot()) == {"web:2"})
     eventually(lambda: is_settled_by_status(cluster.snapshot().workload or {}))
-    assert {"web:1", "web:2"} == {
-        template_of(one)["spec"]["containers"][0]["image"] for one in cluster.snapshot().revisions
-    }
+    eventually(lambda: {"web:1", "web:2"} == {_image(one) for one in cluster.snapshot().revisions})
     assert cluster.requests == 7  # three lists, three watches, one patch
 
 
