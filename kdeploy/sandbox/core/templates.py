@@ -38,12 +38,12 @@ class Templates:
         if kept is not None:
             return kept[1]
         key = json.dumps(_without_empties(plain_template(template)), sort_keys=True, separators=(",", ":"))
-        self._keys[id(_room(self._keys, self._size, template))] = (template, key)
+        self._keep(self._keys, template, key)
         return key
 
     def note_equal(self, template: Obj, to: Obj) -> None:
         """Says that a template equals one that is known, since it was made from it."""
-        self._keys[id(_room(self._keys, self._size, template))] = (template, self.key(to))
+        self._keep(self._keys, template, self.key(to))
 
     def pod_spec(self, template: Obj) -> Obj:
         """The spec of its pods, as the API server admits it."""
@@ -51,21 +51,19 @@ class Templates:
         if kept is not None:
             return kept[1]
         spec = admitted_spec(template["spec"])
-        self._specs[id(_room(self._specs, self._size, template))] = (template, spec)
+        self._keep(self._specs, template, spec)
         return spec
+
+    def _keep(self, kept: dict[int, Any], template: Obj, value: Any) -> None:
+        if len(kept) >= self._size:
+            del kept[next(iter(kept))]
+        kept[id(template)] = (template, value)
 
 
 def admitted_spec(spec: Obj) -> Obj:
     """A template's spec as the API server admits it in a pod: with defaults, a service account, tolerations."""
     admitted_: Obj = admitted(with_defaults(PODS, {"metadata": {}, "spec": spec}))["spec"]
     return admitted_
-
-
-def _room(kept: dict[int, Any], size: int, template: Obj) -> Obj:
-    """Makes room for one more; the template itself."""
-    if len(kept) >= size:
-        del kept[next(iter(kept))]
-    return template
 
 
 def hash_of(key: str, collisions: int | None) -> str:
