@@ -79,7 +79,7 @@ def wanted_of_run(ends: Ends | Prints, names: Names) -> Fields:
 def seen(live: Live | None, before: Live | None, names: Names) -> Fields:
     """What a fresh read shows, and what of it is as it was `before`."""
     if live is None:
-        return {"image": ""}
+        return {"image": "", "kept": {}}
     return {
         "image": names.version_of(live.image),
         "pods": [(names.version_of(image), "ready" if ready else "not ready") for image, ready in live.running],
