@@ -202,7 +202,7 @@ def test_a_secret_reaches_the_build_of_buildx_and_is_refused_by_the_classic_buil
 def test_a_build_ends_at_its_timeout(shop: Workshop, engine: str, repository: str) -> None:
     shop.commit(Dockerfile=f"FROM {shop.cluster.base_image}\nRUN echo busy; sleep 30\n")
     start = time.monotonic()
-    with pytest.raises(BuildError, match=r"did not finish within [123] s"):
+    with pytest.raises(BuildError, match=r"did not finish within \d s"):
         shop.build(engine, repository, timeout=3)
     assert time.monotonic() - start < 8
 
