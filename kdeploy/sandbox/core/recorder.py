@@ -43,7 +43,8 @@ class Recorder:
             counted = {**before, "count": before.get("count", 1) + 1, "lastTimestamp": to_text(now)}
             self._store.replace(EVENTS, counted, now)
             return
-        name = f"{told.obj['metadata']['name']}.{(int(now * 1e9) << 12 | self._store.version & 0xFFF) & 2**64 - 1:x}"
+        # A real one is named after the nanosecond, which is the same here for all that happens at one moment.
+        name = f"{told.obj['metadata']['name']}.{int(now) << 32 | self._store.version & 0xFFFFFFFF:x}"
         made = self._store.create(EVENTS, _made(told, namespace, name, now), now)
         self._names[same] = key_of(made)
         self._ages.append((now, same))

@@ -12,9 +12,11 @@ from kdeploy.rollout.objects import name_of, status_of, uid_of
 from kdeploy.sandbox.core.agenda import Agenda
 from kdeploy.sandbox.core.backoff import Backoff, go_duration
 from kdeploy.sandbox.core.bootstrap import bootstrap
+from kdeploy.sandbox.core.changes import Tell
 from kdeploy.sandbox.core.control import Controllers
 from kdeploy.sandbox.core.defaults import with_defaults
 from kdeploy.sandbox.core.images import ImageInfo
+from kdeploy.sandbox.core.recorder import Recorder
 from kdeploy.sandbox.core.resources import (
     DEPLOYMENTS,
     EVENTS,
@@ -96,6 +98,16 @@ def test_events_are_about_their_object_and_count_what_is_the_same() -> None:
     assert back_off["source"] == {"component": "kubelet", "host": "sandbox"}
     assert back_off["count"] > 1
     assert back_off["firstTimestamp"] < back_off["lastTimestamp"]
+
+
+def test_events_of_one_moment_have_names_of_their_own() -> None:
+    w = World(good="")
+    w.workload(replicas=1)
+    pod = w.pods()[0]
+    recorder = Recorder(w.store)
+    for number in range(10_000):
+        recorder.tell(Tell(pod, "Told", f"the {number}th", "kubelet"), w.now)
+    assert len(w.told("Told")) == 10_000
 
 
 def test_events_are_kept_for_an_hour() -> None:
