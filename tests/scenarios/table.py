@@ -28,7 +28,7 @@ OUT_OF_REACH: tuple[OutOfReach, ...] = (
     ),
     OutOfReach(
         what="TLS that does not verify, exec plugins that fail",
-        why="the sandbox speaks plain http on a loopback address, and its login is a token",
+        why="the sandbox's own certificate always verifies, and its login is a token",
         tests=("e2e/test_refusals.py",),
     ),
     OutOfReach(
