@@ -53,8 +53,8 @@ def measure_exits(workload: Workload, runs: int) -> Exits:
     return Exits(late=by_program, verdicts=tuple(verdicts), deploys=tuple(deploys))
 
 
-def exits_table(found: Exits, pods: str, which: str) -> Measure:
-    """The page's table; `which` says what pods they are."""
+def exits_table(found: Exits, pods: str, which: str, *, is_target: bool = True) -> Measure:
+    """The page's table; `which` says what pods they are. `is_target`: whether kdeploy's rows have one to meet."""
     kubectl = found.late["kubectl rollout status"]
     return Measure(
         title=f"Exit after a rollout of {pods} is complete",
@@ -64,16 +64,16 @@ def exits_table(found: Exits, pods: str, which: str) -> Measure:
         "A deploy also reads everything afresh, marks the version as verified and writes its report in that time. "
         + which,
         rows=(
-            *(_row(name, values, kubectl) for name, values in found.late.items()),
+            *(_row(name, values, kubectl, is_target=is_target) for name, values in found.late.items()),
             Row(what=f"`{DEPLOY}`: of that, until its verdict", unit=Unit.MILLISECONDS, values=found.verdicts),
         ),
     )
 
 
-def _row(name: str, values: tuple[float, ...], kubectl: tuple[float, ...]) -> Row:
+def _row(name: str, values: tuple[float, ...], kubectl: tuple[float, ...], *, is_target: bool) -> Row:
     if not name.startswith("kdeploy"):
         return Row(what=f"`{name}`", unit=Unit.MILLISECONDS, values=values)
-    target = Target(limit=LIMIT)
+    target = Target(limit=LIMIT) if is_target else None
     return Row(what=f"`{name}`", unit=Unit.MILLISECONDS, values=values, target=target, beside=kubectl)
 
 

@@ -23,6 +23,16 @@ HOLLOW = (
     "The pods are those of a hollow node ([bench/hollow.py](../bench/hollow.py)): all but their containers is real. "
     "Fifty real ones keep two cores busy with starting and ending containers, and that would be measured instead."
 )
+DRAIN = 4
+"""Seconds that an old pod goes on after it was told to end, as an application does that drains its connections."""
+DRAINING = (
+    f"The pods are real, of a real kubelet, and go on for {DRAIN} s after they were told to end, as an application "
+    "does that drains its connections."
+)
+AT_ONCE = (
+    "The same with pods that are killed at once: at this very moment the node, which is this machine, is busy with "
+    "removing the last old ones, and every program waits for its turn on two cores."
+)
 SLOW_READY = 19
 """minReadySeconds at which three pods, replaced one by one, take a minute."""
 
@@ -51,8 +61,11 @@ class Waits:
 
 def measure_all(rig: Rig, runs: Runs, say: Say) -> list[Measure]:
     """Every measure of the page, in its order. About ten minutes."""
-    with workload(rig, "bench-few", replicas=3) as few:
+    with workload(rig, "bench-drain", replicas=3, grace=DRAIN) as draining:
         say(f"exits, 3 pods: {runs.few_pods} rounds")
+        drain_exits = measure_exits(draining, runs.few_pods)
+    with workload(rig, "bench-few", replicas=3) as few:
+        say(f"exits, 3 pods that are killed at once: {runs.few_pods} rounds")
         few_exits = measure_exits(few, runs.few_pods)
         say("requests of kubectl")
         kubectl = kubectl_requests(few)
@@ -73,8 +86,9 @@ def measure_all(rig: Rig, runs: Runs, say: Say) -> list[Measure]:
         many_exits = measure_exits(many, runs.many_pods)
         many_sent = sent("50 pods", *many_exits.deploys[-1])
     return [
-        exits_table(few_exits, "3 pods", "The pods are real, of a real kubelet."),
+        exits_table(drain_exits, "3 pods", DRAINING),
         exits_table(many_exits, "50 pods", HOLLOW),
+        exits_table(few_exits, "3 pods that are killed at once", AT_ONCE, is_target=False),
         failure_table(MISSING, missing, waits.missing),
         failure_table(UNSTARTABLE, unstartable, waits.unstartable),
         crash_table(crashes, waits.crashes),
@@ -116,12 +130,12 @@ def wait_together(rig: Rig, crashes: int) -> Waits:
 
 @contextlib.contextmanager
 def workload(
-    rig: Rig, name: str, *, replicas: int, min_ready_seconds: int = 0, node: str | None = None
+    rig: Rig, name: str, *, replicas: int, min_ready_seconds: int = 0, node: str | None = None, grace: int = 0
 ) -> Iterator[Workload]:
     """A Deployment that is gone after the block."""
     one = Workload(rig=rig, name=f"{name}-{os.getpid()}")
     try:
-        one.create(replicas, min_ready_seconds, node)
+        one.create(replicas, min_ready_seconds, node, grace)
         yield one
     finally:
         one.delete()

@@ -80,11 +80,14 @@ class Workload:
         """The image of its live template."""
         return image_of(self.read())
 
-    def create(self, replicas: int, min_ready_seconds: int = 0, node: str | None = None) -> None:
-        """Makes it, of an image that runs, and waits until it is complete. `node`: where the scheduler is not asked."""
+    def create(self, replicas: int, min_ready_seconds: int = 0, node: str | None = None, grace: int = 0) -> None:
+        """Makes it, of an image that runs, and waits until it is complete. `node`: where the scheduler is not asked.
+
+        `grace`: seconds that a pod goes on after it was told to end (its program does not listen to SIGTERM).
+        """
         api = self.rig.api
         api.ask("POST", "/api/v1/namespaces", {"metadata": {"name": self.name}})
-        body = _manifest(self.rig.sleeping(), replicas, min_ready_seconds, node)
+        body = _manifest(self.rig.sleeping(), replicas, min_ready_seconds, node, grace)
         api.ask("POST", f"/apis/apps/v1/namespaces/{self.name}/deployments", body)
         self.calm()
 
@@ -169,12 +172,12 @@ def _pod_image(pod: Mapping[str, Any]) -> str:
     return str(pod["spec"]["containers"][0]["image"])
 
 
-def _manifest(image: str, replicas: int, min_ready_seconds: int, node: str | None) -> Mapping[str, Any]:
-    """Pods that start and end as quickly as pods can."""
+def _manifest(image: str, replicas: int, min_ready_seconds: int, node: str | None, grace: int) -> Mapping[str, Any]:
+    """Pods that start as quickly as pods can, and end so but for their `grace`."""
     labels = {"app": "web"}
     pod = {
         "containers": [{"name": "web", "image": image}],
-        "terminationGracePeriodSeconds": 0,
+        "terminationGracePeriodSeconds": grace,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "nodeName": node,
