@@ -19,6 +19,9 @@ from tests.scenarios.scenario import QUICK, SEED
 from tests.scenarios.versions import Version
 from tests.scenarios.workloads import NAME, workload
 
+_CONTROLLERS_ARE_BACK = 120.0
+"""Seconds: once the API server was away, the controller manager asks again only when its pauses are over."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
@@ -94,7 +97,7 @@ def open_scene(place: RealCluster, outside: Outside, folder: Path) -> Iterator[S
     kube = Kube(kubeconfig=place.kubeconfig, namespace=f"e2e-{secrets.token_hex(4)}")
     kube("create", "namespace", kube.namespace)
     try:
-        kube.until(lambda: _has_account(kube), "the namespace's service account")
+        kube.until(lambda: _has_account(kube), "the namespace's service account", _CONTROLLERS_ARE_BACK)
         checkout = Checkout.make(folder / "checkout", place.base)
         (folder / "outputs").mkdir()
         (folder / "home").mkdir()
