@@ -9,6 +9,9 @@ import typer
 
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the sandbox up afterwards, to play with.")] = False,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Run no pod as processes, as where there is one loopback address only.")
+    ] = False,
 ) -> int:
     """Deploy four commits to a sandbox.
 
@@ -19,4 +22,4 @@ def demo(
     from kdeploy.cli.demonstrating import demonstrate
     from kdeploy.cli.plain import told
 
-    return told(lambda signals: demonstrate(signals, keep=keep))
+    return told(lambda signals: demonstrate(signals, keep=keep, simulated=simulated))

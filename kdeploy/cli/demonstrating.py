@@ -17,7 +17,7 @@ from kdeploy.sandbox.state import Folder, default_folder
 from kdeploy.signals import Signals
 
 
-def demonstrate(signals: Signals, *, keep: bool) -> int:
+def demonstrate(signals: Signals, *, keep: bool, simulated: bool) -> int:
     """Runs the demo on this terminal."""
     folder = Folder(default_folder(os.environ)) if keep else None
     if folder is not None and folder.read() is not None:
@@ -33,7 +33,7 @@ def demonstrate(signals: Signals, *, keep: bool) -> int:
         colour=_takes_colour,
         down="kdeploy sandbox down",
     )
-    return tell(os.environ, screen, folder, lambda: quiet(signals))
+    return tell(os.environ, screen, folder, lambda: quiet(signals), simulated=simulated)
 
 
 def _takes_colour(stream: TextIO) -> bool:

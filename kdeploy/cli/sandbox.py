@@ -39,16 +39,22 @@ ApiPort = Annotated[int, _port("api", "its API server")]
 RegistryPort = Annotated[int, _port("registry", "its registry")]
 
 
+Simulated = Annotated[bool, typer.Option("--simulated", help="Run no pod as processes: simulate them all.")]
+
+
 @sandbox.command()
-def up(state: State = None, api_port: ApiPort = 0, registry_port: RegistryPort = 0) -> int:
+def up(
+    state: State = None, api_port: ApiPort = 0, registry_port: RegistryPort = 0, simulated: Simulated = False
+) -> int:
     """Start it, or find the one that runs.
 
     Prints what to export, so that kubectl and kdeploy use it: eval "$(kdeploy sandbox up)"
     """
     from kdeploy.cli.plain import told
     from kdeploy.cli.sandboxing import bring_up
+    from kdeploy.sandbox.background import Ports
 
-    return told(lambda _: bring_up(state, api_port, registry_port))
+    return told(lambda _: bring_up(state, Ports(api=api_port, registry=registry_port), simulated=simulated))
 
 
 @sandbox.command()

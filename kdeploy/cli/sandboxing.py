@@ -13,13 +13,13 @@ from kdeploy.sandbox.background import Ports, let_go, start, stop
 from kdeploy.sandbox.state import Folder, Served, default_folder
 
 
-def bring_up(state: str | None, api_port: int, registry_port: int) -> int:
+def bring_up(state: str | None, ports: Ports, *, simulated: bool) -> int:
     """Starts the sandbox where none runs, and prints its variables on stdout."""
     folder = _folder(state)
     served, is_new = folder.read(), False
     if served is None:
         try:
-            served, process = start(folder, Ports(api=api_port, registry=registry_port), os.environ)
+            served, process = start(folder, ports, os.environ, simulated=simulated)
         except RefusedError:
             served = folder.read()  # another `up` was quicker
             if served is None:

@@ -32,6 +32,7 @@ def main() -> None:
     command.add_argument("--api-port", type=int, default=0, metavar="PORT")
     command.add_argument("--registry-port", type=int, default=0, metavar="PORT")
     command.add_argument("--bound", action="store_true", help="end when stdin is closed")
+    command.add_argument("--simulated", action="store_true", help="run no pod as processes")
     chosen = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     folder = Folder(chosen.state.absolute())
@@ -41,7 +42,8 @@ def main() -> None:
         try:
             _empty_log()
             folder.clear(keep=("lock", "sandbox.log", "demo"))
-            asyncio.run(_serve(folder, Ports(api=chosen.api_port, registry=chosen.registry_port), bound=chosen.bound))
+            ports = Ports(api=chosen.api_port, registry=chosen.registry_port)
+            asyncio.run(_serve(folder, ports, bound=chosen.bound, simulated=chosen.simulated))
         finally:
             folder.clear(keep=("demo",))
             os.close(lock)
@@ -50,13 +52,13 @@ def main() -> None:
         raise SystemExit(error.outcome.exit_code) from None
 
 
-async def _serve(folder: Folder, ports: Ports, *, bound: bool) -> None:
+async def _serve(folder: Folder, ports: Ports, *, bound: bool, simulated: bool) -> None:
     loop, over = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, over.set)
     if bound:
         loop.add_reader(0, _read_on, over)
-    await serve(folder, ports, _ready, over)
+    await serve(folder, ports, _ready, over, simulated=simulated)
 
 
 def _read_on(over: asyncio.Event) -> None:

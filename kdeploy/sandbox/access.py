@@ -47,8 +47,9 @@ class Access:
             if reply.hangs:
                 await asyncio.sleep(_HANGS)
             raise UnreachableError(reply.why)
-        headers = [("Content-Type", "text/plain; charset=utf-8")]
-        return ProxyResponse(status=reply.status, headers=headers, body=_one(reply.body.encode()))
+        body = reply.body.encode()
+        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+        return ProxyResponse(status=reply.status, headers=headers, body=_one(body))
 
 
 def is_process(pod: Obj) -> bool:

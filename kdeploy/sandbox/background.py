@@ -36,15 +36,17 @@ class Ports:
 
 
 def start(
-    folder: Folder, ports: Ports, env: Mapping[str, str], *, bound: bool = False
+    folder: Folder, ports: Ports, env: Mapping[str, str], *, bound: bool = False, simulated: bool = False
 ) -> tuple[Served, subprocess.Popen[bytes]]:
     """Starts a sandbox and waits until it answers. `bound`: it ends when the returned process's stdin is closed.
+    `simulated`: no pod of it is a process.
 
     Raises what the sandbox itself raised: ConfigError, RefusedError; ClusterError where it does not answer.
     """
     folder.make()
     command = [sys.executable, "-m", "kdeploy.sandbox", "serve", "--state", str(folder.path)]
     command += ["--api-port", str(ports.api), "--registry-port", str(ports.registry), *(["--bound"] if bound else [])]
+    command += ["--simulated"] if simulated else []
     with open_log(folder) as log:
         process = subprocess.Popen(
             command,

@@ -66,15 +66,17 @@ class Cluster:
     network: Network | None
 
 
-async def serve(folder: Folder, ports: Ports, ready: Callable[[Served], None], over: asyncio.Event) -> None:
-    """Serves until `over` is set. `ready` is called when both servers answer.
+async def serve(
+    folder: Folder, ports: Ports, ready: Callable[[Served], None], over: asyncio.Event, *, simulated: bool = False
+) -> None:
+    """Serves until `over` is set. `ready` is called when both servers answer. `simulated`: no pod is a process.
 
     The folder's lock is held by the caller; what the sandbox has put there is removed at the end. Raises RefusedError
     for a port that is taken.
     """
     async with AsyncExitStack() as stack:
         stack.callback(folder.clear, keep=("lock", "demo"))
-        network = claim_network(str(folder.path)) if can_have_addresses() else None
+        network = claim_network(str(folder.path)) if can_have_addresses() and not simulated else None
         if network is not None:
             stack.callback(network.close)
         registry_socket = stack.enter_context(_listening(ports.registry, "--registry-port"))

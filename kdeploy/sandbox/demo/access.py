@@ -41,11 +41,16 @@ class Access:
         """Reads "/api/v1/...", an object or a list."""
         return _object(self.ask("GET", path))
 
+    def tls(self) -> ssl.SSLContext:
+        """What verifies the server's certificate."""
+        return ssl.create_default_context(cadata=self.authority)
+
     def ask(self, method: str, path: str, body: Obj | None = None) -> bytes:
         """Any request; returns the body of its answer."""
         address = urlsplit(self.api)
-        tls = ssl.create_default_context(cadata=self.authority)
-        connection = http.client.HTTPSConnection(address.hostname or "", address.port, timeout=_TIMEOUT, context=tls)
+        connection = http.client.HTTPSConnection(
+            address.hostname or "", address.port, timeout=_TIMEOUT, context=self.tls()
+        )
         headers = {"Authorization": f"Bearer {self.token.reveal()}", "Content-Type": "application/json"}
         try:
             connection.request(method, path, json.dumps(body) if body is not None else None, headers)

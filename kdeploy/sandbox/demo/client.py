@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Self
+
+from kdeploy.secret import Secret
 
 _LIMIT = 65_536
 
@@ -37,11 +40,28 @@ class Tally:
         return self.sent - self.answered
 
 
-class SteadyClient:
-    """Asks `host`:`port` for / from `start` to `stop`, `rate` times a second. `timeout`: seconds of one request."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """Where and how a client asks: a path of `host`:`port`, over TLS and with a token where these are given."""
 
-    def __init__(self, host: str, port: int, *, rate: int = 50, timeout: float = 10.0) -> None:
-        self._host, self._port, self._timeout = host, port, timeout
+    host: str
+    port: int
+    path: str = "/"
+    token: Secret | None = None
+    tls: ssl.SSLContext | None = None
+
+    @property
+    def request(self) -> bytes:
+        """The whole request."""
+        login = f"Authorization: Bearer {self.token.reveal()}\r\n" if self.token else ""
+        return f"GET {self.path} HTTP/1.1\r\nHost: {self.host}\r\n{login}Connection: close\r\n\r\n".encode()
+
+
+class SteadyClient:
+    """Asks by `way` from `start` to `stop`, `rate` times a second. `timeout`: seconds of one request."""
+
+    def __init__(self, way: Way, *, rate: int = 50, timeout: float = 10.0) -> None:
+        self._way, self._timeout = way, timeout
         self.tally = Tally(rate=rate)
         self._over = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="steady client", daemon=True)
@@ -86,9 +106,9 @@ class SteadyClient:
 
     async def _ask(self) -> str:
         """The body of the answer. Raises OSError, and ValueError where it is not a whole one with status 200."""
-        reader, writer = await asyncio.open_connection(self._host, self._port)
+        reader, writer = await asyncio.open_connection(self._way.host, self._way.port, ssl=self._way.tls)
         try:
-            writer.write(f"GET / HTTP/1.1\r\nHost: {self._host}\r\nConnection: close\r\n\r\n".encode())
+            writer.write(self._way.request)
             return read_answer(await reader.read(-1))
         finally:
             writer.close()

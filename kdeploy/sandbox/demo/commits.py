@@ -9,10 +9,14 @@ from kdeploy.model import Outcome, Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """One commit: its subject, what shop.py holds then, and the outcome and reason of its deploy."""
+    """One commit: its subject, what shop.py holds then, and the outcome and reason of its deploy.
+
+    `behaviour` is what its image does as a simulated pod (core/behaviour.py).
+    """
 
     subject: str
     shop: str
+    behaviour: str
     outcome: Outcome
     reason: Reason
 
@@ -52,28 +56,34 @@ import os
 DATABASE = os.environ["DATABASE_URL"]
 """
 
+_FIT = "start=200ms stop-after=500ms"
+
 COMMITS = (
     Commit(
         subject="Open the shop",
         shop=_shop("Welcome!"),
+        behaviour=_FIT,
         outcome=Outcome.DEPLOYED,
         reason=Reason.COMPLETE,
     ),
     Commit(
         subject="Greet people better",
         shop=_shop("Welcome! Everything is half price today."),
+        behaviour=_FIT,
         outcome=Outcome.DEPLOYED,
         reason=Reason.COMPLETE,
     ),
     Commit(
         subject="Keep the prices in a database, whose address nobody has set",
         shop=_shop("Welcome! Everything is half price today.", before=_READS_A_VARIABLE),
+        behaviour="start=200ms exit=1 log='KeyError: DATABASE_URL'",
         outcome=Outcome.ROLLED_BACK,
         reason=Reason.CRASH_LOOP,
     ),
     Commit(
         subject="Sell from stock, which is never loaded",
         shop=_shop("Welcome! We have something in stock.", health='500, "the stock is not loaded\\n"'),
+        behaviour=f"{_FIT} http:/health=500",
         outcome=Outcome.ROLLED_BACK,
         reason=Reason.UNHEALTHY,
     ),

@@ -41,6 +41,8 @@ class Repository:
     def commit(self, commit: Commit, number: int) -> str:
         """Commits, as the `number`th from 0. Returns the commit's id."""
         (self.folder / "shop.py").write_text(commit.shop)
+        dockerfile = (APP / "Dockerfile").read_text().replace("BEHAVIOUR", commit.behaviour)
+        (self.folder / "Dockerfile").write_text(dockerfile)
         self._git("add", "--all", ".")
         self._git("commit", "-q", "--no-gpg-sign", "--no-verify", "-m", commit.subject, at=_FIRST + 3600 * number)
         return self._git("rev-parse", "HEAD").strip()

@@ -33,9 +33,8 @@ class Screen:
         self._tell("kdeploy demo: four commits of a small web shop, deployed by kdeploy deploy itself", BOLD)
         self._tell(f"  registry    {served.registry}")
         self._tell(f"  cluster     {served.api}")
-        self._tell(
-            f"  pods        {f'processes of this machine, at {served.network}' if served.network else 'simulated'}"
-        )
+        real = f"processes of this machine, at {served.network}"
+        self._tell(f"  pods        {real if served.network else 'simulated: none of them is a process'}")
         self._tell(f"  folder      {there.folder.path}{removed}")
         self._tell("  a crash loop is called after one restart: crash_budget: 1 in the shop's kdeploy.yaml")
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import kdeploy
 from kdeploy.errors import ClusterError
@@ -14,7 +15,7 @@ from kdeploy.model import Obj
 from kdeploy.rollout.objects import is_ready
 from kdeploy.sandbox.background import Ports, end, let_go, start
 from kdeploy.sandbox.demo.access import Access, open_access
-from kdeploy.sandbox.demo.client import SteadyClient, Tally
+from kdeploy.sandbox.demo.client import SteadyClient, Tally, Way
 from kdeploy.sandbox.demo.commits import COMMITS
 from kdeploy.sandbox.demo.environment import clean_environment
 from kdeploy.sandbox.demo.repository import Repository
@@ -32,13 +33,21 @@ _PODS = f"/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app%3Dweb"
 _PATIENCE = 5.0
 
 
-def tell(env: Mapping[str, str], screen: Screen, keep: Folder | None, ignore_signals: Callable[[], None]) -> int:
+def tell(
+    env: Mapping[str, str],
+    screen: Screen,
+    keep: Folder | None,
+    ignore_signals: Callable[[], None],
+    *,
+    simulated: bool = False,
+) -> int:
     """Runs the whole demo. Returns the exit code: 0 only if everything went as told.
 
     `env` is the user's environment. `keep`: the folder of a sandbox that is left up; None leaves nothing behind.
+    `simulated`: no pod is a process, even where pods could be.
     """
     began = time.monotonic()
-    with scene(env, keep, ignore_signals) as there:
+    with scene(env, keep, ignore_signals, simulated=simulated) as there:
         screen.introduce(there)
         rows, tally = deploy_all(there, screen)
         wrong = differences(rows, COMMITS, tally)
@@ -59,8 +68,23 @@ def deploy_all(there: Scene, screen: Screen) -> tuple[list[Row], Tally]:
             if not number and not rows[0].as_told:
                 break  # nothing runs that could be asked, or gone back to
             if client is None:
-                client = stack.enter_context(SteadyClient(*service_address(there.access)))
+                client = stack.enter_context(SteadyClient(way_to_service(there)))
     return rows, client.tally if client else Tally(rate=0)
+
+
+def way_to_service(there: Scene) -> Way:
+    """How a client asks the Service: at its own address; through the API server where nobody could listen there."""
+    if there.served.network:
+        host, port = service_address(there.access)
+        return Way(host=host, port=port)
+    address = urlsplit(there.access.api)
+    return Way(
+        host=address.hostname or "",
+        port=address.port or 443,
+        path=f"{_SERVICE}:http/proxy/",
+        token=there.access.token,
+        tls=there.access.tls(),
+    )
 
 
 def service_address(access: Access) -> tuple[str, int]:
@@ -82,7 +106,9 @@ def running(there: Scene, rows: list[Row]) -> str:
 
 
 @contextmanager
-def scene(env: Mapping[str, str], keep: Folder | None, ignore_signals: Callable[[], None]) -> Iterator[Scene]:
+def scene(
+    env: Mapping[str, str], keep: Folder | None, ignore_signals: Callable[[], None], *, simulated: bool
+) -> Iterator[Scene]:
     """A sandbox with the app's manifests, and its repository without a commit. Nothing of it is left, but to `keep`."""
     folder = keep or Folder(Path(tempfile.mkdtemp(prefix="kdeploy-demo-")))
     folder.make()
@@ -93,7 +119,7 @@ def scene(env: Mapping[str, str], keep: Folder | None, ignore_signals: Callable[
         home.mkdir(parents=True)
         repository = Repository(folder=folder.demo / "web", env=children)
         repository.create()
-        served, process = start(folder, Ports(), children, bound=keep is None)
+        served, process = start(folder, Ports(), children, bound=keep is None, simulated=simulated)
         undo.callback(end, process)
         undo.callback(ignore_signals)  # the first to be called: what is left behind must not depend on patience
         access = open_access(folder.kubeconfig)

@@ -80,6 +80,20 @@ def test_four_commits_end_as_they_have_to_and_no_request_is_lost(env: dict[str, 
     assert found == rows(session)
 
 
+def test_without_addresses_for_processes_the_pods_are_simulated(env: dict[str, str]) -> None:
+    done = kdeploy("demo", "--simulated", env={**AGAINST, **env}, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [row[2].strip() for row in rows(done.stdout)] == [
+        "deployed", "deployed", "rolled-back CrashLoop", "rolled-back Unhealthy",
+    ]  # fmt: skip
+    assert re.search(r"[\d,]+ requests, 50 a second, each by a new connection: 0 lost", done.stdout)
+    assert re.search(r"\d+ x simulated pod web-", done.stdout)
+    assert "simulated: none of them is a process" in done.stderr
+    assert "KeyError: DATABASE_URL" in done.stderr
+    session = README.read_text().split("<!-- demo: begin -->")[1].split("<!-- demo: end -->")[0]
+    assert rows(done.stdout) == rows(session)
+
+
 @pytest.mark.parametrize(("moment", "number"), [("1/4", signal.SIGTERM), ("patched to", signal.SIGINT)])
 def test_ended_in_the_middle_it_leaves_nothing_behind(env: dict[str, str], moment: str, number: signal.Signals) -> None:
     with started(env, moment) as demo:
