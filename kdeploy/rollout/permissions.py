@@ -7,6 +7,7 @@ then cannot verify, nor roll back.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from kdeploy.errors import RefusedError
 from kdeploy.model import HttpCheck, Kind, Permission, Reason, Target
@@ -16,6 +17,19 @@ def asked(target: Target, checks: Sequence[HttpCheck]) -> tuple[Permission, ...]
     """All that is worth asking for. Reading the workload, its revisions and its pods is not: it was done by then."""
     probing = (_proxy(target), *_forwarding(target)) if _paths(checks) else ()
     return (*_required(target), *probing, *_consequences(target))
+
+
+def needed(target: Target, checks: Sequence[HttpCheck]) -> frozenset[Permission]:
+    """The least that lets a deploy, its rollback and their evidence go through: the rules of a Role (without names)."""
+    revisions = target.kind.revisions_plural
+    reading = (
+        _on(target, "get", target.kind.plural, "apps"),
+        _on(target, "list", revisions, "apps"),
+        _on(target, "list", "pods"),
+    )
+    probing = (_proxy(target),) if _paths(checks) else ()
+    every = (*reading, *_required(target), *probing, *_consequences(target))
+    return frozenset(replace(one, name="") for one in every)
 
 
 def refuse_forbidden(target: Target, checks: Sequence[HttpCheck], lacking: Collection[Permission]) -> tuple[str, ...]:
