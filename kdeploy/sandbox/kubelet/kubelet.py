@@ -84,6 +84,8 @@ class Kubelet:
                 self._take(event.obj)
             elif is_terminating(event.obj):
                 pod.stop(float(event.obj["metadata"].get("deletionGracePeriodSeconds", 30)))
+                if uid not in self._tasks:  # it broke down, and will not end by itself
+                    self._node.store.delete(PODS, *pod.key, self._node.now(), grace=0)
 
     def _take(self, obj: Obj) -> None:
         if is_terminating(obj):  # it was to end before it began
@@ -103,8 +105,11 @@ class Kubelet:
         del self._tasks[pod.uid]
         if not task.cancelled() and task.exception() is not None:
             _LOG.error("pod %s/%s", *pod.key, exc_info=task.exception())
-        if self._node.store.get(PODS, *pod.key) is None:
+        stored = self._node.store.get(PODS, *pod.key)
+        if stored is None:
             self._forget(pod.uid)
+        elif not task.cancelled() and task.exception() is not None:
+            self._node.tell(stored, "FailedSync", "a bug in the sandbox ended this pod: see sandbox.log", "Warning")
 
     def _forget(self, uid: str) -> None:
         """Its object is gone, and its processes are: nothing of it is kept."""

@@ -92,6 +92,8 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
     store, events = Store(new_uid=lambda: f"uid-{next(count)}"), list[tuple[str, str, str]]()
 
     def images(reference: str) -> ImageInfo | PullError:
+        if reference.startswith("bug"):
+            raise RuntimeError("a bug")
         if reference.startswith("none"):
             return not_found(reference)
         config = {"config": {"Entrypoint": ["python3", "-c", SERVE]}, "rootfs": {"diff_ids": []}}
@@ -171,6 +173,15 @@ async def test_a_pod_runs_at_an_address_of_its_own_and_ends_gracefully(there: Sc
         await asyncio.open_connection(pod["status"]["podIP"], 8080)
     await asyncio.sleep(0.05)
     assert not list((there.folder / "pods").iterdir())
+
+
+@on_scene
+async def test_a_pod_that_a_bug_ends_says_so_and_can_be_deleted(there: Scene) -> None:
+    there.create({**container(), "image": "bug:1"})
+    while "FailedSync" not in there.told():
+        await asyncio.sleep(0.01)
+    there.delete()
+    await there.gone()
 
 
 @on_scene
