@@ -12,11 +12,16 @@ Address = tuple[str, int]
 
 
 class Half(asyncio.Protocol):
-    """One of the two connections; `other` is the one that it speaks to. An end is passed on, and so is a break."""
+    """One of the two connections; `other` is the one that it speaks to. An end is passed on, and so is a break.
+
+    What comes before there is an other is kept for it: in older Pythons (3.11.2 for one) a transport that is paused in
+    `connection_made` reads all the same (asyncio/selector_events.py, _SelectorSocketTransport.__init__).
+    """
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.other: Half | None = None
+        self._early = b""
         self._has_ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -29,17 +34,38 @@ class Half(asyncio.Protocol):
         """Begins to pass on."""
         self.other, other.other = other, self
         for half in (self, other):
-            if half.transport is not None and not half.transport.is_closing():
-                half.transport.resume_reading()
+            half._begin()
+
+    def _begin(self) -> None:
+        if self.transport is None or self.transport.is_closing():
+            return
+        if self._early:
+            self.data_received(self._early)
+            self._early = b""
+        if self._has_ended:
+            self._pass_end()
+        else:
+            self.transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
-        if self.other is not None and self.other.transport is not None:
+        if self.other is None:
+            self._keep(data)
+        elif self.other.transport is not None:
             self.other.transport.write(data)
+
+    def _keep(self, data: bytes) -> None:
+        self._early += data
+        if self.transport is not None:
+            self.transport.resume_reading()  # else it takes itself for paused, and would do nothing now
+            self.transport.pause_reading()
 
     def eof_received(self) -> bool:
         """The other direction stays open until it has ended as well."""
         self._has_ended = True
+        return self.other is None or self._pass_end()
+
+    def _pass_end(self) -> bool:
         other = self.other
         if other is None or other.transport is None:
             return False
