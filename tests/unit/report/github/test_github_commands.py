@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import base64
+import io
+import os
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kdeploy.events import BuildOutput, Event, Judged, Noted, Phase, PhaseStarted, Warned
+from kdeploy.model import CheckResult, Culprit, Reason, State, Verdict
+from kdeploy.report.github.commands import ENDGROUP, command, error, group, masks
+from kdeploy.report.github.outputs import LARGEST, OUTPUTS, file_text, outputs
+from kdeploy.report.redact import Redactor
+from kdeploy.report.sinks import PlainSink, shows_at
+from kdeploy.report.value import Report
+from kdeploy.secret import Secret
+from tests.unit.report.github.hostile import texts
+from tests.unit.report.github.runner import commands, read_file
+
+HOSTILE = texts(10_000)
+TOKEN = "0123456789abcdef"
+
+
+def test_what_is_put_into_a_command_comes_out_of_it_unchanged() -> None:
+    for text in HOSTILE:
+        line = command("error", text, file=text, line=7)
+        (obeyed,) = commands(line)
+        assert (obeyed.name, obeyed.data, obeyed.properties["line"]) == ("error", text, "7")
+        assert obeyed.properties["file"] == text
+
+
+@pytest.mark.parametrize("make", [group, lambda text: error(text, title=text, file=text, line=1)])
+def test_no_title_or_message_makes_a_second_command(make: Any) -> None:
+    for text in HOSTILE:
+        assert len(commands(make(text) + "\n" + ENDGROUP)) == 2
+
+
+def test_every_line_of_a_secret_and_its_base64_is_masked() -> None:
+    lines = ["token: s3cr%t-value", "  password: hunter2hunter2"]
+    whole = "\n".join([*lines, "a", ""])
+    masked = {each.data for each in commands("\n".join(masks(Secret(whole))))}
+    for line in lines:
+        assert {line.strip(), base64.b64encode(line.strip().encode()).decode()} <= masked
+    assert base64.b64encode(whole.encode()).decode() in masked
+    assert not {"", "a"} & masked
+
+
+def hostile_report(report: Report, text: str) -> Report:
+    """The report with the text in every field that somebody else may write."""
+    entry = report.deploys[0]
+    assert entry.image is not None
+    image = replace(entry.image, reference=text, repository=text, tag=text, digest=text, previous=text)
+    culprit = Culprit(
+        pod=text, container=text, reason=text, message=text, exit_code=1, restarts=1, log_tail=text, events=(text, text)
+    )
+    checks = (CheckResult(name=text, passed=False, samples=3, failures=3, message=text),)
+    changed = replace(
+        entry, message=text, cluster=text, image=image, revision=text, rolled_back_to=text, url=text,
+        culprits=(culprit,), checks=checks,
+    )  # fmt: skip
+    return replace(report, message=text, hint=text, warnings=(text,), commit=text, deploys=(changed,))
+
+
+def hostile_events(text: str) -> list[Event]:
+    verdict = Verdict(state=State.FAILED, reason=Reason.CRASH_LOOP, message=text)
+    return [
+        PhaseStarted(phase=Phase.BUILD, detail=text),
+        BuildOutput(line=text),
+        Warned(message=text),
+        Noted(message=text),
+        Judged(phase=Phase.ROLLOUT, verdict=verdict),
+    ]
+
+
+def test_no_hostile_text_in_any_field_gives_a_command(failed_report: Report, clock: Any) -> None:
+    for text in HOSTILE:
+        stream = io.StringIO()
+        sink = PlainSink(stream, clock=clock, redact=Redactor(), shows=shows_at(1), token=TOKEN)
+        redactor = Redactor()
+        for event in hostile_events(text):
+            sink.emit(redactor.scrub(event))
+        sink.finish(redactor.scrub(hostile_report(failed_report, text)))
+        forged = [each for each in commands(stream.getvalue()) if (each.name, each.data) != ("stop-commands", TOKEN)]
+        assert forged == [], repr(text)
+
+
+def test_no_hostile_text_in_any_field_forges_an_output(failed_report: Report) -> None:
+    for text in HOSTILE:
+        report = hostile_report(failed_report, text)
+        values = outputs(report, text)
+        assert list(values) == list(OUTPUTS)
+        read = read_file(file_text(values, os.urandom(16).hex()))
+        assert read == values
+        assert (read["outcome"], read["reason"]) == ("rolled-back", "CrashLoop")
+
+
+def test_every_output_is_there_where_nothing_is_known(good_report: Report) -> None:
+    values = read_file(file_text(outputs(replace(good_report, deploys=())), "DELIM"))
+    assert list(values) == list(OUTPUTS)
+    assert values["image"] == ""
+
+
+def test_the_outputs_tell_of_a_rollback(failed_report: Report) -> None:
+    values = outputs(failed_report, "report.json")
+    entry = failed_report.deploys[0]
+    assert entry.image is not None
+    assert values["rolled-back-to"] == values["previous-image"] == entry.image.previous
+    assert (values["duration-seconds"], values["time-to-verdict-seconds"]) == ("66.000", "51.000")
+
+
+def test_a_value_that_holds_the_delimiter_is_refused() -> None:
+    with pytest.raises(ValueError, match="delimiter"):
+        file_text({"url": "a-DELIM-b"}, "DELIM")
+
+
+def test_more_than_github_takes_is_refused() -> None:
+    with pytest.raises(ValueError, match="larger"):
+        file_text({"url": "x" * LARGEST}, "DELIM")
