@@ -1,0 +1,143 @@
+"""The inputs of the GitHub action become the command line of `kdeploy deploy`. Pure.
+
+The runner passes each as INPUT_ and its name in capitals, dashes kept; one that is not given is empty or absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from kdeploy.config.nearest import did_you_mean
+from kdeploy.errors import ConfigError
+from kdeploy.reference import parse
+from kdeploy.text import one_line
+
+PREFIX = "INPUT_"
+
+
+class Shape(Enum):
+    """What the value of an input may be."""
+
+    TEXT = "a text of one line"
+    LINES = "several, one a line"
+    SWITCH = "true or false"
+    SECRET = "a secret"  # noqa: S105
+
+
+FLAGS: Mapping[str, Shape] = {
+    "target": Shape.TEXT,
+    "config": Shape.TEXT,
+    "env": Shape.TEXT,
+    "namespace": Shape.TEXT,
+    "context": Shape.TEXT,
+    "commit": Shape.TEXT,
+    "image": Shape.TEXT,
+    "push-image": Shape.TEXT,
+    "container": Shape.LINES,
+    "build-context": Shape.TEXT,
+    "dockerfile": Shape.TEXT,
+    "build-arg": Shape.LINES,
+    "platform": Shape.LINES,
+    "builder": Shape.TEXT,
+    "tag": Shape.TEXT,
+    "timeout": Shape.TEXT,
+    "build-timeout": Shape.TEXT,
+    "rollback-timeout": Shape.TEXT,
+    "crash-budget": Shape.TEXT,
+    "verify-http": Shape.LINES,
+    "rollback": Shape.SWITCH,
+    "on-interrupt": Shape.TEXT,
+    "force": Shape.SWITCH,
+    "dry-run": Shape.SWITCH,
+    "report": Shape.TEXT,
+    "trace": Shape.TEXT,
+    "verbose": Shape.SWITCH,
+    "quiet": Shape.SWITCH,
+}
+"""Inputs that are flags of `deploy`, by their names there."""
+
+KUBECONFIG = "kubeconfig"
+INPUTS: Mapping[str, Shape] = {**FLAGS, KUBECONFIG: Shape.SECRET}
+"""Every input. `kubeconfig` is the file's content, where the flag names a file."""
+
+_BUILD = ("build-context", "dockerfile", "build-arg", "platform", "builder", "tag", "push-image")
+_TRUTHS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The inputs that were given, by name, none of them empty; white space at their ends is gone."""
+
+    given: Mapping[str, str]
+
+    @property
+    def kubeconfig(self) -> str:
+        """The content of a kubeconfig, "" where none was given."""
+        return self.given.get(KUBECONFIG, "")
+
+    def arguments(self, kubeconfig: str = "") -> list[str]:
+        """The command line, the program's name left out. `kubeconfig`: the file that holds it, "" for none."""
+        flags = [word for name, text in self.given.items() if name in FLAGS for word in _flag(name, text)]
+        target = [self.given["target"]] if "target" in self.given else []
+        return ["deploy", *flags, *([f"--kubeconfig={kubeconfig}"] if kubeconfig else []), "--", *target]
+
+
+def read_inputs(env: Mapping[str, str], *, has_config: bool) -> Inputs:
+    """What `env` gives. `has_config`: whether a kdeploy.yaml is there, which may name target and image.
+
+    Raises ConfigError for an unknown input, a value of the wrong shape, a contradiction, or a missing one.
+    """
+    named = {key.removeprefix(PREFIX).lower(): text for key, text in env.items() if key.startswith(PREFIX)}
+    for name in named:
+        if name not in INPUTS:
+            raise ConfigError(f'there is no input "{one_line(name, 80)}"', hint=did_you_mean(name, INPUTS))
+    given = {name: named[name].strip() for name in INPUTS if named.get(name, "").strip()}
+    for name, text in given.items():
+        _check(name, text)
+    _refuse_contradictions(given)
+    if not has_config and "config" not in given:
+        _refuse_missing(given)
+    return Inputs(given=given)
+
+
+def _check(name: str, text: str) -> None:
+    shape = INPUTS[name]
+    if shape in (Shape.TEXT, Shape.SWITCH) and len(text.splitlines()) > 1:
+        raise ConfigError(f"the input {name} has several lines", hint=f"{name} takes {shape.value}")
+    if shape is Shape.SWITCH and text.lower() not in _TRUTHS:
+        raise ConfigError(f'the input {name} is "{one_line(text, 40)}"', hint=f"{name} takes {shape.value}")
+
+
+def _flag(name: str, text: str) -> list[str]:
+    if name == "target":
+        return []
+    if FLAGS[name] is Shape.LINES:
+        return [f"--{name}={line.strip()}" for line in text.splitlines() if line.strip()]
+    if FLAGS[name] is Shape.TEXT:
+        return [f"--{name}={text}"]
+    if _TRUTHS[text.lower()]:
+        return [f"--{name}"]
+    return ["--no-rollback"] if name == "rollback" else []
+
+
+def _refuse_contradictions(given: Mapping[str, str]) -> None:
+    if "image" not in given:
+        return
+    image = parse(given["image"], what="the input image")
+    building = [name for name in _BUILD if name in given]
+    if building and (image.tag or image.digest):
+        raise ConfigError(
+            f"the input image names a finished image, {image}, and {', '.join(building)} how to build one",
+            hint="leave those out, or give image without tag and digest",
+        )
+
+
+def _refuse_missing(given: Mapping[str, str]) -> None:
+    for name, example in (("target", "deployment/web"), ("image", "ghcr.io/acme/web")):
+        if name not in given:
+            raise ConfigError(
+                f"the input {name} is missing, and there is no kdeploy.yaml in the workspace",
+                hint=f"give {name}: {example}; or add kdeploy.yaml, and actions/checkout before this step",
+            )
