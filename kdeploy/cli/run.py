@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NoReturn, TextIO, cast
 
+from kdeploy.cli.private import remove_all
 from kdeploy.clock import Deadline, SystemClock
 from kdeploy.config.flags import Flags
 from kdeploy.errors import ConfigError, InterruptedBySignalError, KdeployError
@@ -26,7 +27,7 @@ from kdeploy.process import end_all
 from kdeploy.report.encode import dumps
 from kdeploy.report.redact import Redactor
 from kdeploy.report.renderer import Renderer, renderer, wants_live
-from kdeploy.report.sinks import PlainSink, shows_at, write_report
+from kdeploy.report.sinks import PlainSink, Sink, shows_at, write_report
 from kdeploy.report.value import Report, Timings
 from kdeploy.signals import Signals
 from kdeploy.text import one_line
@@ -87,6 +88,7 @@ def run_command(flags: Flags, body: Body) -> NoReturn:
     code = execute(flags, body, env=os.environ, out=sys.stdout, err=sys.stderr)
     _flush()
     end_all()
+    remove_all()
     os._exit(code)
 
 
@@ -121,7 +123,7 @@ def _open(
     def open_with(trace: Path | None) -> Renderer:
         return renderer(
             output, out=out, err=err, clock=clock, redactor=redactor, live=live, verbosity=verbosity, token=token,
-            trace=trace,
+            trace=trace, more=_for_github(flags, env, err, redactor) if token else (),
         )  # fmt: skip
 
     unwritable = _check_folder("--report", flags.report) or _check_folder("--trace", flags.trace)
@@ -134,6 +136,13 @@ def _open(
     if flags.report:
         _remove_old(Path(flags.report))
     return shown, None
+
+
+def _for_github(flags: Flags, env: Mapping[str, str], err: TextIO, redactor: Redactor) -> list[Sink]:
+    from kdeploy.report.github.sink import StepSink
+
+    file = env.get("GITHUB_OUTPUT")
+    return [StepSink(err, redact=redactor, file=Path(file) if file else None, report=flags.report or "")]
 
 
 def _remove_old(report: Path) -> None:

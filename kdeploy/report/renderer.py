@@ -94,12 +94,13 @@ def renderer(
     verbosity: int = 0,
     token: str | None = None,
     trace: Path | None = None,
+    more: Sequence[Sink] = (),
 ) -> Renderer:
     """The renderer for `-o OUTPUT`. Raises OSError where the trace file cannot be written.
 
     live: draw on the terminal `err` (see `wants_live`). verbosity: -1 for `-q` (only warnings and the end), 0, or 1 for
     `-v` (notes too). token: on GitHub `secrets.token_hex(16)`, elsewhere None. trace: every event as a line of JSON.
-    With jsonl the events are the progress: `err` gets only warnings and the end.
+    more: sinks that come last. With jsonl the events are the progress: `err` gets only warnings and the end.
     """
     sinks: list[Sink] = []
     if trace is not None:
@@ -111,7 +112,7 @@ def renderer(
     sinks.append(_for_people(err, clock=clock, redact=redactor, shows=shows, token=token, live=live))
     if output == "json":
         sinks.append(JsonSink(out))
-    return Renderer(sinks, redactor)
+    return Renderer([*sinks, *more], redactor)
 
 
 def wants_live(*, tty: bool, env: Mapping[str, str]) -> bool:

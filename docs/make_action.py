@@ -1,0 +1,31 @@
+"""Writes action.yml from the inputs, the flags' help and the outputs."""
+
+from __future__ import annotations
+
+import json
+
+from kdeploy.cli.inputs import INPUTS, KUBECONFIG, Shape
+from kdeploy.cli.options import OPTIONS
+from kdeploy.report.github.outputs import OUTPUTS
+
+HEAD = """\
+# Made by `make docs` from kdeploy/cli/inputs.py, kdeploy/cli/options.py and kdeploy/report/github/outputs.py.
+name: kdeploy
+description: Build, push, deploy to Kubernetes, verify, and roll back by itself
+"""
+_KUBECONFIG = "The content of the kubeconfig file."
+
+
+def action_file() -> str:
+    """The text of action.yml."""
+    inputs = [f"  {name}:\n    description: {json.dumps(describe(name))}\n    required: false\n" for name in INPUTS]
+    outputs = [f"  {name}:\n    description: {json.dumps(text)}\n" for name, text in OUTPUTS.items()]
+    runs = "runs:\n  using: docker\n  image: Dockerfile\n"
+    return f"{HEAD}inputs:\n{''.join(inputs)}outputs:\n{''.join(outputs)}{runs}"
+
+
+def describe(name: str) -> str:
+    """What an input is: its flag's help, and the shape of its value."""
+    told = _KUBECONFIG if name == KUBECONFIG else str(OPTIONS[name.replace("-", "_")].__metadata__[0].help)
+    told = told.removesuffix(" Repeatable.")
+    return told if INPUTS[name] in (Shape.TEXT, Shape.SECRET) else f"{told} Takes {INPUTS[name].value}."

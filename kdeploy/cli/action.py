@@ -1,0 +1,93 @@
+"""The entry point of the container: `python -m kdeploy.cli.action`.
+
+With arguments it is `kdeploy` itself; with none, the GitHub action: inputs become the command line of `kdeploy deploy`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import TextIO
+
+from kdeploy.cli.inputs import KUBECONFIG, PREFIX, read_inputs
+from kdeploy.cli.private import keep, remove_all
+from kdeploy.config.file import NAMES
+from kdeploy.config.flags import Flags
+from kdeploy.errors import ConfigError
+from kdeploy.report.github.commands import masks
+from kdeploy.secret import Secret
+from kdeploy.text import one_line
+
+SIGTERM_EXIT = 143
+
+_SECRET_VALUE = re.compile(r"""\b(?:token|password|client-key-data|[\w-]*secret)['"]?: *['"]?([^\s'",}]+)""")
+"""The values in a kubeconfig that are secret by themselves, where a later step of the job might print them alone."""
+
+
+def main() -> None:
+    """Runs, and exits with kdeploy's code."""
+    signal.signal(signal.SIGTERM, _leave)  # process 1 has no default action for it; a command sets its own handler
+    try:
+        if sys.argv[1:]:
+            _run(sys.argv[1:])
+        try:
+            arguments = prepare(os.environ, Path(), sys.stderr)
+        except ConfigError as error:
+            _fail(error)
+        _deploy(arguments)
+    finally:
+        remove_all()
+
+
+def prepare(env: MutableMapping[str, str], workspace: Path, log: TextIO) -> list[str]:
+    """The command line that the inputs ask for. Secrets are masked before anything is printed, and leave `env`, so
+    that no child inherits them. Raises ConfigError.
+    """
+    secret = env.pop(f"{PREFIX}{KUBECONFIG.upper()}", "").strip()
+    if secret:
+        hidden = [secret, *(match[1] for match in _SECRET_VALUE.finditer(secret))]
+        log.write("".join(f"{line}\n" for text in hidden for line in masks(Secret(text))))
+        log.flush()
+    inputs = read_inputs(env, has_config=any((workspace / name).is_file() for name in NAMES))
+    return inputs.arguments(str(keep("kubeconfig", f"{secret}\n")) if secret else "")
+
+
+def _run(arguments: list[str]) -> None:
+    from kdeploy.cli.app import run
+
+    run(arguments)
+
+
+def _deploy(arguments: list[str]) -> None:
+    """Runs the command; what typer finds wrong with a value becomes a report, as every output must be written."""
+    import typer
+    from typer.main import get_command
+
+    from kdeploy.cli.app import app
+
+    try:
+        get_command(app).main(args=arguments, prog_name="kdeploy", standalone_mode=False)
+    except typer.TyperException as error:
+        _fail(ConfigError(one_line(error.format_message()), hint="see the inputs in action.yml"))
+
+
+def _fail(error: ConfigError) -> None:
+    """Ends as any command with this error does: with its report, outputs and exit code."""
+    from kdeploy.cli.run import Result, Session, run_command
+
+    def body(_: Session) -> Result:
+        raise error
+
+    run_command(Flags(), body)
+
+
+def _leave(number: int, frame: object) -> None:  # noqa: ARG001  (signal's signature)
+    raise SystemExit(SIGTERM_EXIT)
+
+
+if __name__ == "__main__":
+    main()

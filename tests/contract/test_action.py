@@ -1,0 +1,81 @@
+"""The action's entry point, as the runner starts it: inputs in the environment, file commands, a fresh HOME."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kdeploy.report.github.outputs import OUTPUTS
+from tests.unit.report.github.runner import commands, read_file
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "s3cret-token-of-the-cluster"
+KUBECONFIG = f"apiVersion: v1\nkind: Config\nusers:\n- name: ci\n  user:\n    token: {TOKEN}\n"
+
+
+class Step:
+    """One run of the action."""
+
+    def __init__(self, folder: Path, *arguments: str, **inputs: str) -> None:
+        for name in ("home", "workspace", "tmp"):
+            (folder / name).mkdir()
+        self.folder, output = folder, folder / "output"
+        env = {"PATH": "/usr/bin:/bin", "HOME": str(folder / "home"), "PYTHONPATH": str(ROOT), "CI": "true"}
+        env |= {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(output), "TMPDIR": str(folder / "tmp")}
+        env |= {f"INPUT_{name.upper().replace('_', '-')}": text for name, text in inputs.items()}
+        command = [sys.executable, "-m", "kdeploy.cli.action", *arguments]
+        done = subprocess.run(
+            command, env=env, cwd=folder / "workspace", capture_output=True, text=True, check=False, timeout=60
+        )
+        self.code, self.out, self.log = done.returncode, done.stdout, done.stderr
+        self.commands = commands(self.log)
+        self.outputs = read_file(output.read_text()) if output.exists() else {}
+
+    @property
+    def errors(self) -> list[str]:
+        return [each.data for each in self.commands if each.name == "error"]
+
+    def left(self) -> list[Path]:
+        return list((self.folder / "tmp").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("inputs", "problem"),
+    [
+        ({}, "the input target is missing"),
+        ({"target": "deployment/web", "image": "acme/web:1", "tag": "2"}, "finished image"),
+        ({"verify_htpp": "/"}, 'no input "verify-htpp"'),
+        ({"target": "deployment/web", "image": "acme/web", "crash_budget": "many"}, "crash-budget"),
+    ],
+)
+def test_bad_input_is_exit_2_with_every_output_and_one_annotation(
+    tmp_path: Path, inputs: dict[str, str], problem: str
+) -> None:
+    step = Step(tmp_path, **inputs)
+    assert step.code == 2, step.log
+    assert list(step.outputs) == list(OUTPUTS)
+    assert (step.outputs["outcome"], step.outputs["reason"]) == ("usage", "UsageError")
+    assert [problem in text for text in step.errors] == [True]
+
+
+def test_a_kubeconfig_is_masked_first_is_in_no_other_line_and_is_gone_at_the_end(tmp_path: Path) -> None:
+    server = "clusters:\n- name: c\n  cluster: {server: 'http://127.0.0.1:9'}\n"
+    context = "contexts:\n- name: c\n  context: {cluster: c, user: ci}\ncurrent-context: c\n"
+    image = "acme/web@sha256:" + "a" * 64
+    step = Step(tmp_path, target="deployment/web", image=image, kubeconfig=KUBECONFIG + server + context)
+    assert step.code not in (0, 2, 70), step.log
+    lines = step.log.splitlines()
+    masks = [line for line in lines if line.startswith("::add-mask::")]
+    assert lines[: len(masks)] == masks
+    assert {f"::add-mask::token: {TOKEN}", f"::add-mask::{TOKEN}"} <= set(masks)
+    assert TOKEN not in "".join(lines[len(masks) :]) + step.out + str(step.outputs)
+    assert list(step.outputs) == list(OUTPUTS)
+    assert len(step.errors) == 1
+    assert step.left() == []
+
+
+def test_with_arguments_it_is_kdeploy(tmp_path: Path) -> None:
+    assert Step(tmp_path, "schema", "report").out.startswith("{")
