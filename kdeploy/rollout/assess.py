@@ -102,7 +102,7 @@ def timed_out(snapshot: Snapshot, expected: Expected, verdict: Verdict, seconds:
     return Verdict(
         state=State.FAILED,
         reason=reason,
-        message=f"not complete after {seconds:g}s: {verdict.message}{why}",
+        message=f"not complete after {round(seconds, 1):g}s: {verdict.message}{why}",
         culprits=culprits,
         pods=verdict.pods,
     )

@@ -125,11 +125,11 @@ ROWS = (
     Scenario(
         name="never ready",
         says="A version that never becomes ready is rolled back when its time is over.",
-        waits=15,
+        waits=25,
         steps=(
             deployed(ONE),
             Run(
-                words="deploy --timeout 10s",
+                words="deploy --timeout 20s",
                 commit=never_ready("two"),
                 ends=rolled_back("ReadinessFailed", culprit={"container": "app", "reason": "ReadinessFailed"}),
                 live=back_on("one"),

@@ -209,7 +209,7 @@ def test_a_time_out_names_the_pods_that_are_not_ready(version: str) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_time_out_without_a_suspect_is_just_that(version: str) -> None:
     snapshot = load(version, "mid-rollout")
-    verdict = timed_out(snapshot, ours(snapshot), assess(snapshot, ours(snapshot)), 60)
+    verdict = timed_out(snapshot, ours(snapshot), assess(snapshot, ours(snapshot)), 59.99003)
     assert (verdict.reason, verdict.message) == (Reason.TIMEOUT, "not complete after 60s: 1 of 3 new pods created")
 
 
