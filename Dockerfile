@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The image of the GitHub action, and of GitLab and Jenkins. BASE needs Python 3.11 or later and apt.
 # CLIENT is an image with /usr/local/bin/docker and its buildx plugin: Debian 12 packages neither of them alone.
 ARG BASE=python:3.11-slim
