@@ -29,6 +29,7 @@ from kdeploy.report.redact import Redactor
 from kdeploy.report.renderer import Renderer, renderer, wants_live
 from kdeploy.report.sinks import PlainSink, Sink, shows_at, write_report
 from kdeploy.report.value import Report, Timings
+from kdeploy.report.wording import defused
 from kdeploy.signals import Signals
 from kdeploy.text import one_line
 
@@ -185,7 +186,7 @@ def _end(session: Session, body: Body, unwritable: ConfigError | None, err: Text
     except Exception as error:  # a bug: it must end in a report and an exit code like everything else
         session.shown.close()
         if session.flags.verbose:
-            err.write(session.redactor("".join(traceback.format_exception(error))))
+            err.write(_harmless(session, "".join(traceback.format_exception(error))))
         report = _bug(error)
     return reported(replace(report, timings=Timings(total=session.clock.now() - session.started)))
 
@@ -236,7 +237,7 @@ def _print(session: Session, result: Result, out: TextIO) -> None:
     """The result on stdout, where the renderers have not put it there already. A closed pipe changes nothing."""
     text = ""
     if session.flags.output == "human":
-        text = result.text
+        text = _harmless(session, result.text)
     elif result.document is not None:
         text = dumps(result.document, indent=2 if session.flags.output == "json" else None) + "\n"
     try:
@@ -244,6 +245,13 @@ def _print(session: Session, result: Result, out: TextIO) -> None:
         out.flush()
     except OSError:
         return
+
+
+def _harmless(session: Session, text: str) -> str:
+    """`text` without secrets; on GitHub also without a line that its runner takes for a command: the log has stdout."""
+    if session.env.get("GITHUB_ACTIONS") == "true":
+        text = "".join(map(defused, text.splitlines(keepends=True)))
+    return session.redactor(text)
 
 
 def _flush() -> None:

@@ -115,6 +115,19 @@ def test_a_table_goes_to_stdout_as_text_or_as_json() -> None:
     assert Ran(body, Flags(output="jsonl")).out == '{"rows": [1]}\n'
 
 
+def test_on_github_neither_a_table_nor_a_traceback_has_a_command() -> None:
+    def table(_: Session) -> Result:
+        return Result(exit_code=0, text="1  ##[error]forged\n::error::forged\n")
+
+    github = {"GITHUB_ACTIONS": "true"}
+    assert Ran(table, env=github).out == "1  # #[error]forged\n: :error::forged\n"
+    assert Ran(table).out == "1  ##[error]forged\n::error::forged\n"
+    told = Ran(raising(ValueError("\n::error::forged ##[error]")), Flags(verbose=True), env=github).err
+    assert "Traceback" in told
+    rest = [line for line in told.splitlines() if not line.startswith("::error title=")]  # its own, read as a whole
+    assert [line for line in rest if line.startswith("::error") or "##[" in line] == []
+
+
 def test_the_report_file_is_written_and_private(tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     assert Ran(deployed, Flags(report=str(file))).code == 0
