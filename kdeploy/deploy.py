@@ -17,7 +17,7 @@ from kdeploy.rollback.choose import Baseline, observe_baseline
 from kdeploy.rollout import marks
 from kdeploy.rollout.assess import Expected, expect
 from kdeploy.rollout.containers import choose_containers
-from kdeploy.rollout.objects import annotations_of, images_of
+from kdeploy.rollout.objects import annotations_of, generation_of, images_of
 from kdeploy.rollout.patch import changes_of, deploy_patch, image_changes, with_image
 from kdeploy.rollout.permissions import asked, refuse_forbidden
 from kdeploy.rollout.preflight import blind, owners, refuse_older, refuse_unfit
@@ -38,7 +38,8 @@ from kdeploy.verify.port import choose_port
 __all__ = ["DeployRequest", "Edges", "deploy"]
 
 READ_TIMEOUT = 30.0
-MARK_TIMEOUT = 2.0
+MARK_TIMEOUT = 10.0
+"""Seconds. A version without its mark is as good; the next deploy only has to check it again."""
 
 
 def deploy(request: DeployRequest, edges: Edges) -> Report:
@@ -66,7 +67,11 @@ def deploy(request: DeployRequest, edges: Edges) -> Report:
     verdict = see_through(run, request, ours, baseline)
     if verdict.passed:
         return run.report(Outcome.DEPLOYED, good_reason(request.checks, verdict), good_message(run, request, verdict))
-    return undo(run, request, baseline, ours, verdict)
+    try:
+        return undo(run, request, baseline, ours, verdict)
+    except Exception as error:  # a bug: a person must know that the failed version may be live
+        bug = _bug(error)
+        return run.report(Outcome.ROLLBACK_FAILED, verdict.reason, f"{verdict.message}; the rollback failed too: {bug}")
 
 
 def preflight(run: Run, request: DeployRequest) -> str | None:
@@ -163,51 +168,51 @@ def patch(run: Run, request: DeployRequest, before: Snapshot) -> Expected:
     run.edges.interrupts.defer()
     run.patched = run.now()
     until = run.patched + request.limits.timeout
-    wanted = template_hash(with_image(template_of(workload), run.containers, run.image.reference))
+    # Where another deploy left this very template rolling, what its pods have shown so far is not this run's fault.
+    taken_over, budget = new_pods(before) if is_live(run, before) else (), request.limits.crash_budget
+    expected = replace(
+        expect(workload, crash_budget=budget, restarts_before=restarts_before(taken_over, budget)),
+        hash=template_hash(with_image(template_of(workload), run.containers, image.reference)),
+        stale=stale(workload, taken_over, run.patched),
+        deploy_id=request.deploy_id,
+        digest=image.digest,
+        containers=run.containers,
+    )
     live = send(
         run,
         Phase.ROLLOUT,
         workload,
         lambda seen: deploy_patch(seen, run.containers, image.reference, own),
         until,
-        _is_ours(request.deploy_id, wanted),
+        _is_ours(expected, workload),
     )
-    run.emit(Patched(generation=int(live["metadata"].get("generation") or 0), image=run.image.reference))
-    # Where another deploy left this very template rolling, what its pods have shown so far is not this run's fault.
-    taken_over, budget = new_pods(before) if is_live(run, before) else (), request.limits.crash_budget
-    return replace(
-        expect(live, crash_budget=budget, restarts_before=restarts_before(taken_over, budget)),
-        stale=stale(workload, taken_over, run.patched),
-        deploy_id=request.deploy_id,
-        digest=run.image.digest,
-        containers=run.containers,
-    )
+    run.emit(Patched(generation=generation_of(live), image=image.reference))
+    return replace(expected, hash=template_hash(template_of(live)))  # an admission webhook may have altered ours
 
 
 def see_through(run: Run, request: DeployRequest, ours: Expected, baseline: Baseline) -> Verdict:
     """The verdict on the rollout and its checks, confirmed by a fresh read; marks what passed."""
     until = run.patched + request.limits.timeout
-    # What an earlier deploy left broken, killed or not rolled back, must not keep this one waiting.
-    on_view = None if baseline.is_available else unstick(run, request.target, ours.hash, until)
     try:
+        # What an earlier deploy left broken, killed or not rolled back, must not keep this one waiting.
+        on_view = None if baseline.is_available else unstick(run, request.target, ours.hash, until)
         verdict = examine_rollout(run, request.checks, ours, until, on_view)
         run.timings = replace(run.timings, detect=run.now() - run.patched)
         if verdict.passed:
-            confirm_good(run, request, ours, verdict, max(until, run.now() + MARK_TIMEOUT))
+            confirm_good(run, request, ours, verdict, run.now() + MARK_TIMEOUT)
     except SupersededError as error:
         return Verdict(state=State.SUPERSEDED, reason=error.reason, message=error.message)
     except ClusterError as error:
         return Verdict(state=State.FAILED, reason=error.reason, message=error.message)
     except Exception as error:  # even a bug must not leave an unverified version behind
-        bug = one_line(f"a bug in kdeploy: {type(error).__name__}: {error}")
-        return Verdict(state=State.FAILED, reason=Reason.INTERNAL, message=bug)
+        return Verdict(state=State.FAILED, reason=Reason.INTERNAL, message=_bug(error))
     return verdict
 
 
 def confirm_good(run: Run, request: DeployRequest, ours: Expected, verdict: Verdict, until: float) -> None:
     """Marks the version as verified, unless it is scaled to 0: then nothing was proved. Raises SupersededError."""
     if verdict.reason is Reason.NOTHING_TO_VERIFY:
-        run.warn(f"{request.target} is scaled to 0: no pod ran, so the version is not marked as verified")
+        run.warn(f"{request.target} is scaled to 0: no pod runs it, so the version is not marked as verified")
         return
     mark_verified(run, ours, until)
     image_evidence(run)
@@ -235,12 +240,19 @@ def own_marks(request: DeployRequest, digest: str) -> dict[str, str]:
     )
 
 
-def _is_ours(deploy_id: str, hash_: str) -> Callable[[Obj], bool]:
-    """Knows our own patch when its answer was lost. A foreign change on top of it inherits the deploy-id."""
-    return lambda live: (
-        (annotations_of(live).get(marks.DEPLOY_ID), template_hash(template_of(live)))
-        == (
-            deploy_id,
-            hash_,
-        )
-    )
+def _is_ours(expected: Expected, before: Obj) -> Callable[[Obj], bool]:
+    """Knows our own patch when its answer was lost: by its template, or by being the only change since `before`, where
+    an admission webhook has altered it. A foreign change on top of it inherits the deploy-id, but is a second one.
+    """
+
+    def is_ours(live: Obj) -> bool:
+        if annotations_of(live).get(marks.DEPLOY_ID) != expected.deploy_id:
+            return False
+        only_change = generation_of(live) == generation_of(before) + 1
+        return only_change or template_hash(template_of(live)) == expected.hash
+
+    return is_ours
+
+
+def _bug(error: Exception) -> str:
+    return one_line(f"a bug in kdeploy: {type(error).__name__}: {error}")

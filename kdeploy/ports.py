@@ -28,11 +28,15 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """One HTTP request to make for a check: to `url`, or to `pod` at `port` through the API server."""
+    """One HTTP request to make for a check: to `url`, or to `pod` at `port` through the API server.
+
+    `asked`: the moment on `Clock.now`; it tells an answer from one to an earlier probe of the same pod or URL.
+    """
 
     check: HttpCheck
     pod: str | None = None
     port: int | None = None
+    asked: float = 0.0
 
     @property
     def key(self) -> tuple[str, str | None]:
@@ -43,11 +47,13 @@ class Probe:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """What a probe found. `ok` None means: no answer of the app's own (the proxy's, 401, 403, 429, timeout of the API
-    server), which says nothing about the app. `at` is the moment on `Clock.now` when the answer came.
+    server), which says nothing about the app. `at` is the moment on `Clock.now` when the answer came, `asked` that of
+    its probe.
     """
 
     check: str
     pod: str | None
+    asked: float
     at: float
     ok: bool | None
     message: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kdeploy.model import CheckResult, Obj, Snapshot
+from kdeploy.model import CheckResult, Obj, Reason, Snapshot
 from kdeploy.rollout import marks
 from kdeploy.rollout.assess import assess, expect
 from kdeploy.rollout.classify import restarts_of
@@ -21,8 +21,8 @@ class Baseline:
     """What was live before the deploy touched anything, and how good it was.
 
     `is_verified`: its mark names its own template. `checks`: what the deploy's checks said of it, empty where there are
-    none or they were not run. `is_first`: nothing of the workload was ever verified, so that
-    this counts as its first deploy.
+    none or they were not run. `ran`: it was not scaled to 0. `is_first`: kdeploy has not deployed the workload before:
+    nothing of it was ever verified, nor has what is live a deploy's mark, as one that failed leaves it.
     """
 
     template: Obj
@@ -33,11 +33,12 @@ class Baseline:
     is_verified: bool
     is_first: bool
     checks: tuple[CheckResult, ...] = ()
+    ran: bool = True
 
     @property
     def passes(self) -> bool:
-        """Whether it passed every check that was asked of it."""
-        return all(check.passed for check in self.checks)
+        """Whether it ran, and passed every check that was asked of it."""
+        return self.ran and all(check.passed for check in self.checks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +70,16 @@ def observe_baseline(snapshot: Snapshot) -> Baseline:
     own = _marks_of_live(workload, revision)
     # Restarts of long ago do not make a version unavailable: its readiness speaks for it now.
     expected = expect(workload, crash_budget=1, restarts_before=restarts_of(new_pods(snapshot)))
+    verdict, is_verified = assess(snapshot, expected), own.get(marks.VERIFIED) == hash_
     return Baseline(
         template=template_of(workload),
         hash=hash_,
         marks=own,
         revision=str(revision.number) if revision else None,
-        is_available=assess(snapshot, expected).passed,
-        is_verified=own.get(marks.VERIFIED) == hash_,
-        is_first=own.get(marks.VERIFIED) != hash_ and not any(r.is_verified for r in revisions_of(snapshot)),
+        is_available=verdict.passed,
+        is_verified=is_verified,
+        is_first=not (is_verified or marks.DEPLOY_ID in own or any(r.is_verified for r in revisions_of(snapshot))),
+        ran=verdict.reason is not Reason.NOTHING_TO_VERIFY,
     )
 
 
@@ -90,11 +93,14 @@ def choose_rollback(baseline: Baseline, revisions: Sequence[Revision], failed_ha
             how = "was verified" if baseline.is_verified else "passed the same checks before the deploy"
             return _of_baseline(baseline, f"it was live and available before the deploy, and {how}")
         if baseline.is_first:
-            why = "it was live and available before the first deploy, though its checks did not pass"
+            lack = "its checks did not pass" if baseline.ran else "no pod of it ran"
+            why = f"it was live and available before the first deploy, though {lack}"
             return _of_baseline(baseline, why, lenient=True)
     verified = next((r for r in revisions if r.is_verified and r.hash != failed_hash), None)
     if verified is not None:
         return of_revision(verified, f"revision {verified.number} is the newest verified one")
+    if baseline.hash != failed_hash and baseline.is_verified:  # a revisionHistoryLimit of 0 keeps no revision of it
+        return _of_baseline(baseline, "it was live before the deploy, and was verified")
     return NoTarget(why=_why_none(baseline, failed_hash))
 
 
@@ -135,4 +141,6 @@ def _why_none(baseline: Baseline, failed_hash: str) -> str:
         return "the same version was live before, and no other revision is verified"
     if not baseline.is_available:
         return "what was live before was not fully available, and no revision is verified"
+    if not baseline.ran:
+        return "what was live before was scaled to 0 and so proved nothing, and no revision is verified"
     return "what was live before did not pass the checks, and no revision is verified"

@@ -59,9 +59,14 @@ def is_active(pod: Obj) -> bool:
     return status_of(pod).get("phase") not in ("Failed", "Succeeded") and not is_terminating(pod)
 
 
+def generation_of(obj: Obj) -> int:
+    """How often the object's spec has changed, as the API server counts."""
+    return int(obj["metadata"].get("generation") or 0)
+
+
 def is_observed(workload: Obj) -> bool:
     """Whether the controller has seen the latest spec: before that the status speaks of an older one."""
-    return int(status_of(workload).get("observedGeneration") or 0) >= int(workload["metadata"].get("generation") or 0)
+    return int(status_of(workload).get("observedGeneration") or 0) >= generation_of(workload)
 
 
 def status_of(obj: Obj) -> Obj:

@@ -72,7 +72,9 @@ def verified_patch(workload: Obj) -> list[Operation]:
 def verified_revision_patch(revision: Obj, hash_: str) -> list[Operation]:
     """Marks a ControllerRevision, whose annotations its controller writes only once, at its creation."""
     own = {**marks.marks_of(revision), marks.STATE: marks.DEPLOYED, marks.VERIFIED: hash_}
-    return [_test("/metadata/uid", uid_of(revision)), *_set_marks(revision, own)]
+    # To add the whole map would replace one that somebody made meanwhile.
+    unless_made = [] if annotations_of(revision) else [_test("/metadata/annotations", None)]
+    return [_test("/metadata/uid", uid_of(revision)), *unless_made, *_set_marks(revision, own)]
 
 
 def guard(workload: Obj) -> list[Operation]:

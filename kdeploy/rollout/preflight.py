@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from kdeploy.errors import RefusedError
 from kdeploy.model import Kind, Obj, Reason
 from kdeploy.rollout import marks
-from kdeploy.rollout.objects import annotations_of, kind_of, labels_of
+from kdeploy.rollout.objects import all_containers, annotations_of, kind_of, labels_of
 from kdeploy.rollout.revisions import Revision
 
 IsAncestor = Callable[[str, str], bool | None]
@@ -50,7 +50,7 @@ def refuse_older(
     never verified, as a killed deploy leaves it, does not count as newer; unless it is a `newcomer`, the marks of a
     deploy that has patched the workload since this one began: that one is most likely alive, and rolling.
     """
-    if newcomer is None and (live is None or not live.is_verified):
+    if newcomer is None and (live is None or not (live.is_verified or _was_verified(live))):
         return None
     theirs = newcomer if newcomer is not None else live.marks if live else {}
     live_commit = theirs.get(marks.COMMIT)
@@ -110,6 +110,13 @@ def _image_managers(workload: Obj, containers: Sequence[str]) -> list[str]:
                 :1
             ]
     return tools
+
+
+def _was_verified(live: Revision) -> bool:
+    """Whether it is a verified version that somebody restarted or configured anew: marks inherited, image the same."""
+    digest = live.marks.get(marks.DIGEST)
+    images = [str(container.get("image", "")) for _, container in all_containers(live.template)]
+    return live.marks.get(marks.STATE) == marks.DEPLOYED and any(image.endswith(f"@{digest}") for image in images)
 
 
 def _is_lower_run(run: str, live: str) -> bool:

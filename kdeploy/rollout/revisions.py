@@ -110,7 +110,8 @@ def _revision_label(pod: Obj) -> str:
 
 
 def _replica_set_number(obj: Obj) -> int:
-    return int(annotations_of(obj).get(REVISION_ANNOTATION) or 0)
+    number = str(annotations_of(obj).get(REVISION_ANNOTATION) or "")  # somebody may have written something else
+    return int(number) if number.isascii() and number.isdecimal() else 0
 
 
 def _number(obj: Obj) -> int:

@@ -31,7 +31,7 @@ def take_baseline(run: Run, request: DeployRequest, before: Snapshot, until: flo
     checks = tuple(ask(check) for check in request.checks)
     with run.phase(Phase.BASELINE, "the same checks on the version that runs now"):
         expected = replace(expect(before.workload, crash_budget=1), containers=run.containers)
-        examined = examine(run, Phase.BASELINE, checks, settled(before, expected), until, watch=False)
+        examined = examine(run, Phase.BASELINE, checks, settled(before, expected), until, watch=False, whole=False)
     for result in examined.checks:
         if not result.passed:
             run.warn(f"check {result.name} does not pass on the version that runs now: {result.message}")

@@ -15,7 +15,7 @@ from kdeploy.rollout.objects import is_ready, name_of, uid_of
 from kdeploy.rollout.revisions import new_pods
 from kdeploy.rollout.template import template_of
 from kdeploy.story.run import Run
-from kdeploy.story.wait import LAST_LOOK, interrupted, wait
+from kdeploy.story.wait import LAST_LOOK, assess_ours, interrupted, wait
 from kdeploy.verify.judge import Judgement, Standing, judge
 from kdeploy.verify.port import choose_port
 from kdeploy.verify.trial import PodAddress, Trial, begin, probes_due, take
@@ -48,13 +48,30 @@ def examine_rollout(
     if not verdict.passed:
         return verdict
     expected = settled(run.edges.cluster.snapshot(), expected)
-    if checks:
-        with run.phase(Phase.VERIFY):
-            examined = examine(run, Phase.VERIFY, checks, expected, until)
-        run.checks = examined.checks
+    if not checks:
+        return confirm(run, expected, until)
+    with run.phase(Phase.VERIFY):
+        examined = prove(run, Phase.VERIFY, checks, expected, until)
+    run.checks = examined.checks
+    return examined.verdict
+
+
+def prove(
+    run: Run, phase: Phase, checks: Sequence[HttpCheck], expected: Expected, until: float, *, watch: bool = True
+) -> Examination:
+    """Examines, then confirms by a fresh read, which alone may end in success. As `examine` otherwise.
+
+    What was scaled to 0 had nothing to examine: where the fresh read shows pods, they are examined after all.
+    """
+    while True:
+        examined = examine(run, phase, checks, expected, until, watch=watch)
         if not examined.verdict.passed:
-            return examined.verdict
-    return confirm(run, expected, until)
+            return examined
+        fresh = confirm(run, expected, until)
+        woken = examined.verdict.reason is Reason.NOTHING_TO_VERIFY is not fresh.reason
+        if not (fresh.passed and woken):
+            return replace(examined, verdict=fresh)
+        expected = settled(run.edges.cluster.snapshot(), expected)
 
 
 def settled(snapshot: Snapshot, expected: Expected) -> Expected:
@@ -64,19 +81,27 @@ def settled(snapshot: Snapshot, expected: Expected) -> Expected:
 
 
 def examine(
-    run: Run, phase: Phase, checks: Sequence[HttpCheck], expected: Expected, until: float, *, watch: bool = True
+    run: Run,
+    phase: Phase,
+    checks: Sequence[HttpCheck],
+    expected: Expected,
+    until: float,
+    *,
+    watch: bool = True,
+    whole: bool = True,
 ) -> Examination:
     """Runs all checks on the live pods, then goes on assessing for the longest `watch_for` (not without `watch`).
 
     Always gives a final verdict: Complete, the failed rollout's, the failed check's (Unhealthy, VerifyUnreachable),
-    Timeout at `until`. `expected` should be `settled`.
+    Timeout at `until`; without `whole` also a rollout's that is not complete once the checks have ended.
+    `expected` should be `settled`.
     """
     trials, ended = {check.name: begin(check, run.now()) for check in checks}, dict[str, CheckResult]()
     watch_for = max((check.watch_for for check in checks), default=0.0) if watch else 0.0
     watch_until: float | None = None
     while True:
         snapshot, now = run.edges.cluster.snapshot(), run.now()
-        rollout = assess(snapshot, expected)
+        rollout = assess_ours(run, snapshot, expected)
         if run.signal is not None and rollout.state not in _LOST:
             rollout = interrupted(rollout)
         if rollout.state in _LOST:
@@ -91,7 +116,7 @@ def examine(
         if watch_until is None and all(j.is_final for j in judgements.values()):
             watch_until = now + watch_for
         # A pod that came after the others has its own samples to pass.
-        done = rollout.passed and all(j.is_final for j in judgements.values())
+        done = (rollout.passed or not whole) and all(j.is_final for j in judgements.values())
         if done and watch_until is not None and now >= watch_until:
             return _end(run, phase, rollout, trials, now)
         if now >= until:

@@ -33,9 +33,8 @@ def good_reason(checks: tuple[HttpCheck, ...], verdict: Verdict) -> Reason:
 
 def good_message(run: Run, request: DeployRequest, verdict: Verdict) -> str:
     """What runs now, and how much was looked at."""
-    checked = (
-        f"{len(request.checks)} of {len(request.checks)} checks passed" if request.checks else "nothing more checked"
-    )
+    passed = f"{sum(check.passed for check in run.checks)} of {len(run.checks)} checks passed"
+    checked = passed if run.checks else "no check ran" if request.checks else "nothing more checked"
     return f"{run.image.reference if run.image else ''} runs: {verdict.message}; {checked}"
 
 

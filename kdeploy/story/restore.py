@@ -11,14 +11,15 @@ from kdeploy.model import CheckResult, HttpCheck, Obj, Outcome, Reason, State, T
 from kdeploy.rollback.choose import RollbackTarget
 from kdeploy.rollout.assess import Expected, expect
 from kdeploy.rollout.classify import restarts_of
-from kdeploy.rollout.objects import images_of
+from kdeploy.rollout.objects import generation_of, images_of
 from kdeploy.rollout.patch import restore_patch
 from kdeploy.rollout.template import template_hash, template_of
-from kdeploy.story.checks import Examination, confirm, examine, settled
+from kdeploy.story.checks import Examination, prove, settled
 from kdeploy.story.patching import mark_verified, send
 from kdeploy.story.run import Run
 from kdeploy.story.unstick import unstick
 from kdeploy.story.wait import wait
+from kdeploy.text import one_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,8 @@ def restore(run: Run, plan: RestorePlan) -> Restoration:
         return Restoration(outcome=Outcome.SUPERSEDED, reason=error.reason, message=error.message)
     except ClusterError as error:
         return _failed(error.reason, error.message)
+    except Exception as error:  # what is live must be told all the same
+        return _failed(Reason.INTERNAL, one_line(f"a bug in kdeploy: {type(error).__name__}: {error}"))
 
 
 def send_restore(run: Run, plan: RestorePlan) -> Obj:
@@ -74,8 +77,7 @@ def send_restore(run: Run, plan: RestorePlan) -> Obj:
     )
     images = images_of(plan.to.template, plan.containers)
     run.rolled_back_to = images[0] if images else plan.to.revision
-    generation = int(live["metadata"].get("generation") or 0)
-    run.emit(Patched(generation=generation, image=run.rolled_back_to or "", restore=True))
+    run.emit(Patched(generation=generation_of(live), image=run.rolled_back_to or "", restore=True))
     return live
 
 
@@ -90,9 +92,7 @@ def _see_through(run: Run, plan: RestorePlan, live: Obj) -> Restoration:
         return _ended(verdict)
     expected = settled(run.edges.cluster.snapshot(), expected)
     examined = _verify_again(run, plan, expected)
-    if not examined.verdict.passed:
-        return replace(_ended(examined.verdict), checks=examined.checks)
-    fresh = confirm(run, expected, plan.until)
+    fresh = examined.verdict
     if not fresh.passed:
         return replace(_ended(fresh), checks=examined.checks)
     if not plan.to.is_verified and not plan.to.lenient and fresh.reason is not Reason.NOTHING_TO_VERIFY:
@@ -109,7 +109,7 @@ def _verify_again(run: Run, plan: RestorePlan, expected: Expected) -> Examinatio
     checks: Sequence[HttpCheck] = () if plan.to.lenient else plan.checks
     if plan.to.lenient and plan.checks:
         run.warn("the checks were not asked again: they did not pass before the deploy either")
-    return examine(run, Phase.ROLLBACK, checks, expected, plan.until, watch=False)
+    return prove(run, Phase.ROLLBACK, checks, expected, plan.until, watch=False)
 
 
 def _has_template(hash_: str) -> Callable[[Obj], bool]:

@@ -23,6 +23,7 @@ from kdeploy.ports import (
 )
 from kdeploy.report.value import Report, TargetReport, Timings, image_report
 from kdeploy.rollout.revisions import live_revision
+from kdeploy.text import one_line
 
 HEARTBEAT = 30.0
 
@@ -72,9 +73,16 @@ class Run:
         return self.edges.clock.now()
 
     def emit(self, event: Event) -> None:
-        """Tells the renderers."""
+        """Tells the renderers. A bug of theirs is a warning: what is shown decides nothing about production."""
         self._last_news = self.now()
-        self.edges.emit(event)
+        try:
+            self.edges.emit(event)
+        except KdeployError:  # a signal's: before the patch it ends the run, wherever it is
+            raise
+        except Exception as error:
+            bug = one_line(f"a bug in kdeploy: an event could not be shown: {type(error).__name__}: {error}")
+            if bug not in self.warnings:
+                self.warnings.append(bug)
 
     def warn(self, message: str) -> None:
         """Something a person should know, once: shown at once and kept for the report."""

@@ -67,7 +67,14 @@ class HttpProber:
                 if self._closed:
                     return
             self._post(
-                Sample(check=probe.check.name, pod=probe.pod, at=self._clock.now(), ok=found.ok, message=found.message)
+                Sample(
+                    check=probe.check.name,
+                    pod=probe.pod,
+                    asked=probe.asked,
+                    at=self._clock.now(),
+                    ok=found.ok,
+                    message=found.message,
+                )
             )
 
     def _ask(self, probe: Probe) -> Found:

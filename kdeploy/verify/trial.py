@@ -92,9 +92,11 @@ def begin(check: HttpCheck, started: float) -> Trial:
 
 
 def take(trial: Trial, sample: Sample) -> Trial:
-    """Counts one answer. Another check's, a vanished pod's and one that nobody waits for any more change nothing."""
+    """Counts one answer. Another check's, a vanished pod's and one that nobody waits for change nothing: that of a
+    probe given up as lost, or of the same check on the version before.
+    """
     tally = trial.tallies.get(sample.pod)
-    if sample.check != trial.check.name or tally is None or not tally.in_flight:
+    if sample.check != trial.check.name or tally is None or not tally.in_flight or tally.asked != sample.asked:
         return trial
     return replace(trial, tallies={**trial.tallies, sample.pod: _count(tally, sample)})
 
@@ -111,7 +113,7 @@ def probes_due(trial: Trial, pods: Sequence[PodAddress], now: float) -> tuple[tu
     due = {key: tally for key, tally in tallies.items() if _is_due(tally, check, now)}
     tallies |= {key: replace(tally, asked=now, in_flight=True) for key, tally in due.items()}
     empty_since = None if tallies else now if trial.empty_since is None else trial.empty_since
-    probes = tuple(_probe(check, tally.address) for tally in due.values())
+    probes = tuple(_probe(check, tally.address, now) for tally in due.values())
     return probes, replace(trial, tallies=tallies, empty_since=empty_since)
 
 
@@ -143,8 +145,10 @@ def _is_due(tally: Tally, check: HttpCheck, now: float) -> bool:
     return tally.asked is None or deadline is None or now < deadline
 
 
-def _probe(check: HttpCheck, address: PodAddress | None) -> Probe:
-    return Probe(check=check) if address is None else Probe(check=check, pod=address.name, port=address.port)
+def _probe(check: HttpCheck, address: PodAddress | None, now: float) -> Probe:
+    if address is None:
+        return Probe(check=check, asked=now)
+    return Probe(check=check, pod=address.name, port=address.port, asked=now)
 
 
 def _count(tally: Tally, sample: Sample) -> Tally:

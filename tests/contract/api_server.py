@@ -96,6 +96,7 @@ class ApiServer:
         self._prepared: dict[str, deque[Reply]] = defaultdict(deque)
         self._always: dict[str, Reply] = {}
         self._muted = False
+        self.meeting: threading.Barrier | None = None
         self._connections: set[socket.socket] = set()
         self._lock = threading.RLock()
         self._ended = threading.Event()
@@ -149,6 +150,13 @@ class ApiServer:
             self._always.pop(name, None)
         else:
             self._always[name] = reply
+
+    @contextmanager
+    def lists_together(self, count: int) -> Iterator[None]:
+        """Meanwhile a LIST is answered only when so many are under way: each needs a connection of its own."""
+        self.meeting = threading.Barrier(count, timeout=10)
+        yield
+        self.meeting = None
 
     def end_watches(self, *, how: object = END) -> None:
         """Ends all watches: END as a server does at its timeout, DROP in the middle of a line."""
@@ -343,6 +351,8 @@ class _Handler(BaseHTTPRequestHandler):
             body=json.loads(raw) if raw else None,
         )
         owner.seen.append(seen)
+        if verb == "LIST" and owner.meeting is not None:
+            owner.meeting.wait()
         reply = owner.reply_to(seen)
         if reply is None and verb == "WATCH":
             self._watch(plural, query["resourceVersion"])

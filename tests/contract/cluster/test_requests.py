@@ -55,7 +55,8 @@ def test_the_fresh_read_and_the_mark_at_the_end_open_no_connection_and_start_no_
     cluster: KubernetesCluster, server: ApiServer, target: Target
 ) -> None:
     cluster.preflight(target, soon())
-    cluster.open(target, soon())
+    with server.lists_together(3):
+        cluster.open(target, soon())
     cluster.patch([TEST_UID, SET_IMAGE], soon())
     eventually(lambda: server.watching() == 3)
     connections, threads = server.connections, set(threading.enumerate())

@@ -75,7 +75,9 @@ class Patch:
 
 @dataclass(slots=True, kw_only=True)
 class FakeCluster:
-    """A `ports.Cluster` on a `World`. `faults` by the number of the PATCH (0 is the first); `kill_at` by the call's."""
+    """A `ports.Cluster` on a `World`. `faults` by the number of the PATCH (0 is the first); `kill_at`, `bug_at` by the
+    call's. `before_refresh` is told before each fresh read.
+    """
 
     world: World
     name: str = "simulated"
@@ -83,6 +85,8 @@ class FakeCluster:
     faults: Mapping[int, Fault] = field(default_factory=dict)
     failing_refreshes: frozenset[int] = frozenset()
     kill_at: int | None = None
+    bug_at: int | None = None
+    before_refresh: Callable[[], None] = lambda: None
     forbidden: frozenset[str] = frozenset()
     deferred: bool = False
     requests: int = 0
@@ -115,6 +119,7 @@ class FakeCluster:
         return self._view
 
     def refresh(self, until: float) -> Snapshot:
+        self.before_refresh()
         self.refreshes += 1
         if self.refreshes - 1 in self.failing_refreshes:
             raise UnreachableError("500: etcd is not there")
@@ -183,6 +188,11 @@ class FakeCluster:
         """Leaves a notice for `next`."""
         self._notices.append(notice)
 
+    def show(self, view: Snapshot) -> None:
+        """The streams are behind: this is what they have told so far."""
+        self._view = view
+        self.post(Changed())
+
     def signal(self, number: int) -> None:
         """A signal arrives."""
         if not self.deferred:
@@ -207,6 +217,8 @@ class FakeCluster:
         assert self.calls < MOST_CALLS, "the story spins"
         if self.calls == self.kill_at:
             raise KilledError
+        if self.calls == self.bug_at:
+            raise KeyError("nobody thought of this")
 
     def _read(self, until: float) -> None:
         """A read is tried again until it has its answer."""
@@ -262,7 +274,8 @@ class FakeEdges:
         pod = next((pod for pod in world.pods.values() if name_of(pod) == probe.pod), None)
         ok = None if self.cluster._outage() else False if pod is None else self._health(pod)
         message = {True: "200", False: "500", None: "the proxy does not answer"}[ok]
-        self.cluster.post(Sample(check=probe.check.name, pod=probe.pod, at=world.clock.time, ok=ok, message=message))
+        name, now = probe.check.name, world.clock.time
+        self.cluster.post(Sample(check=name, pod=probe.pod, asked=probe.asked, at=now, ok=ok, message=message))
 
     def _health(self, pod: Obj) -> bool | None:
         behaviour, status = self.cluster.world.behaviour(pod), pod["status"]["containerStatuses"][0]

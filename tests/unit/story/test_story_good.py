@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from kdeploy.events import Heartbeat, Patched, Phase, PhaseStarted
+from kdeploy.events import Event, Heartbeat, Patched, Phase, PhaseEnded, PhaseStarted
 from kdeploy.model import Outcome, Reason
 from kdeploy.rollout import marks
 from kdeploy.rollout.objects import annotations_of
@@ -159,6 +162,45 @@ def test_a_workload_that_is_scaled_to_0_is_complete_at_once_with_nothing_to_veri
     assert (report.outcome, report.reason) == (Outcome.DEPLOYED, Reason.NOTHING_TO_VERIFY)
 
 
+@pytest.mark.parametrize("phase", [Phase.ROLLOUT, Phase.VERIFY])
+def test_a_version_that_was_scaled_to_0_is_checked_once_it_is_scaled_up_at_the_last_moment(phase: Phase) -> None:
+    simulation = Simulation(replicas=0, new=Behaviour(healthy=False))
+    refreshes = 0
+
+    def wake() -> None:  # as an autoscaler does: before the checks, or just before the fresh read that ends the run
+        nonlocal refreshes
+        refreshes += 1
+        if phase is Phase.VERIFY and refreshes == 2:
+            simulation.world.change(scale(2))
+
+    def hidden(event: Event) -> None:
+        if phase is Phase.ROLLOUT and isinstance(event, PhaseEnded) and event.phase is Phase.ROLLOUT:
+            simulation.hide(lambda: simulation.world.change(scale(2)))
+
+    simulation.edges.on_event = hidden
+    report = simulation.deploy("new", checks=(HEALTH,), script={"before_refresh": wake})
+    assert report.reason is Reason.UNHEALTHY, report.message
+    assert not (simulation.live == "new" and simulation.is_verified())
+
+
+def test_a_version_that_is_scaled_to_0_and_up_again_during_its_checks_is_checked() -> None:
+    simulation = Simulation(bad=Behaviour(healthy=None))
+
+    def strike(event: Event) -> None:
+        if isinstance(event, PhaseStarted) and event.phase is Phase.VERIFY and simulation.live == "bad":
+            simulation.later(0.5, lambda: simulation.world.change(scale(0)))
+            simulation.later(0.505, lambda: simulation.world.change(scale(2)))
+
+    simulation.edges.on_event = strike
+    assert simulation.deploy("bad", checks=(HEALTH,)).reason is Reason.VERIFY_UNREACHABLE
+
+
+def test_where_no_check_ran_none_is_said_to_have_passed() -> None:
+    simulation = Simulation(replicas=0)
+    assert "it is scaled to 0; no check ran" in simulation.deploy("new", checks=(HEALTH,)).message
+    assert "it is scaled to 0; nothing more checked" in simulation.deploy("newer").message
+
+
 def test_a_dry_run_shows_the_patch_to_the_server_and_changes_nothing() -> None:
     simulation = Simulation()
     before = simulation.world.workload
@@ -229,3 +271,10 @@ def test_crashes_of_a_killed_run_s_pods_do_not_count_against_the_run_that_takes_
     assert pod["status"]["containerStatuses"][0]["restartCount"] == 2
     simulation.later(30.0, lambda: simulation.behave("new", Behaviour()))
     assert simulation.deploy("new").outcome is Outcome.DEPLOYED
+
+
+def scale(replicas: int) -> Callable[[dict[str, Any]], None]:
+    def change(workload: dict[str, Any]) -> None:
+        workload["spec"]["replicas"] = replicas
+
+    return change

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kdeploy.events import CheckEnded, Event, Patched
+from kdeploy.events import CheckEnded, Event, Noted, Patched
 from kdeploy.model import Outcome, Reason
 from kdeploy.report.value import Report
 from kdeploy.rollout import marks
@@ -33,6 +33,12 @@ def image(version: str) -> Callable[[Any], None]:
 
 def env(workload: Any) -> None:
     workload["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "A", "value": "b"}]
+
+
+def restart(workload: Any) -> None:
+    """As `kubectl rollout restart` does."""
+    annotations = {"kubectl.kubernetes.io/restartedAt": "2025-01-01T00:00:00Z"}
+    workload["spec"]["template"]["metadata"]["annotations"] = annotations
 
 
 def other_deploy(workload: Any) -> None:
@@ -166,6 +172,24 @@ def test_an_older_commit_is_refused_unless_forced(asked: dict[str, Any], code: i
     report = simulation.deploy("older", **asked)
     assert report.exit_code == code
     assert report.reason is (Reason.OLDER_COMMIT if code else Reason.NOTHING_TO_VERIFY)
+
+
+@pytest.mark.parametrize("change", [env, restart], ids=["set env", "rollout restart"])
+def test_an_older_commit_is_refused_although_somebody_restarted_the_newer_one(change: Callable[[Any], None]) -> None:
+    simulation = Simulation()
+    simulation.world.change(change)
+    simulation.world.advance(simulation.now + 60)
+    simulation.edges.ancestors = frozenset({("commit-older", "commit-old")})
+    report = simulation.deploy("older")
+    assert (report.outcome, report.reason) == (Outcome.REFUSED, Reason.OLDER_COMMIT)
+
+
+def test_an_older_commit_may_replace_a_foreign_image_that_inherited_the_marks_of_a_newer_one() -> None:
+    simulation = Simulation()
+    simulation.world.change(image("theirs"))
+    simulation.world.advance(simulation.now + 60)
+    simulation.edges.ancestors = frozenset({("commit-older", "commit-old")})
+    assert simulation.deploy("older").outcome is Outcome.DEPLOYED
 
 
 def test_a_newer_commit_that_went_live_while_this_one_was_built_is_not_undone() -> None:
@@ -303,6 +327,69 @@ def at_restore_of(simulation: Simulation, change: Callable[[Any], object]) -> Ca
             simulation.world.change(change)
 
     return strike
+
+
+@pytest.mark.parametrize("asked", [{}, {"on_interrupt": "leave"}])
+def test_a_signal_while_the_patch_is_tried_again_ends_the_tries(asked: dict[str, Any]) -> None:
+    simulation = Simulation()
+    started = simulation.now
+    simulation.later(5.0, lambda: simulation.cluster.signal(SIGTERM))
+    report = simulation.deploy("new", script={"outages": [Outage(begin=0.03, end=60.0)]}, **asked)
+    assert (report.outcome, report.exit_code) == (Outcome.INTERRUPTED, 143)
+    assert simulation.now - started < 6
+    assert not any(patch.applied for patch in simulation.cluster.patches)
+    assert simulation.live == "old"
+
+
+@pytest.mark.parametrize(
+    ("fault", "live"), [(Fault.ANSWER_LOST, "old"), (Fault.DROPPED, "old")], ids=["it was applied", "it was not"]
+)
+def test_a_signal_after_a_patch_without_an_answer_looks_whether_it_was_applied(fault: Fault, live: str) -> None:
+    simulation = Simulation(new=SLOW)
+    simulation.edges.on_event = lambda event: (
+        simulation.cluster.signal(SIGTERM) if isinstance(event, Noted) and "no answer" in event.message else None
+    )
+    report = simulation.deploy("new", script={"faults": {0: fault}})
+    assert (report.outcome, report.exit_code, simulation.live) == (Outcome.INTERRUPTED, 143, live)
+    restores = [patch for patch in simulation.cluster.patches if patch.is_restore]
+    assert len(restores) == (fault is Fault.ANSWER_LOST)
+
+
+def test_a_signal_while_nobody_knows_whether_the_patch_arrived_says_that_a_human_is_needed() -> None:
+    simulation = Simulation()
+    simulation.edges.on_event = lambda event: (
+        simulation.cluster.signal(SIGTERM) if isinstance(event, Noted) and "no answer" in event.message else None
+    )
+    report = simulation.deploy("new", script={"faults": {0: Fault.DROPPED}, "failing_refreshes": frozenset({1})})
+    assert (report.outcome, report.reason) == (Outcome.ROLLBACK_FAILED, Reason.CLUSTER_UNREACHABLE)
+
+
+def test_a_patch_that_was_refused_is_called_untouched_although_nothing_answers_any_more() -> None:
+    simulation = Simulation()
+    script = {"faults": {0: Fault.INVALID}, "failing_refreshes": frozenset({1})}
+    report = simulation.deploy("new", script=script)
+    assert (report.outcome, report.exit_code) == (Outcome.REFUSED, 4)
+    assert "spec is invalid" in report.message
+
+
+def test_our_patch_is_known_as_ours_although_a_webhook_altered_it_and_its_answer_was_lost() -> None:
+    simulation = Simulation(bad=SICK)
+    simulation.world.admit = env
+    report = simulation.deploy("bad", checks=(HEALTH,), script={"faults": {0: Fault.ANSWER_LOST}})
+    assert (report.outcome, report.reason) == (Outcome.ROLLED_BACK, Reason.UNHEALTHY)
+
+
+def test_a_view_older_than_our_own_patch_is_not_somebody_else_s_change() -> None:
+    simulation = Simulation(bad=SICK)
+    before = simulation.world.snapshot()
+
+    def stale(event: Event) -> None:
+        if isinstance(event, Patched) and not event.restore:
+            simulation.cluster.show(before)
+
+    simulation.edges.on_event = stale
+    report = simulation.deploy("bad", checks=(HEALTH,))
+    assert (report.outcome, report.reason) == (Outcome.ROLLED_BACK, Reason.UNHEALTHY)
 
 
 def test_a_permission_that_is_missing_is_told_before_anything_is_built() -> None:

@@ -75,7 +75,9 @@ class VirtualClock:
 
 @dataclass(slots=True, kw_only=True)
 class World:
-    """The objects and what is going to happen to them. `on_change` is told of every change."""
+    """The objects and what is going to happen to them. `on_change` is told of every change; `admit` is a mutating
+    webhook for patches of the spec.
+    """
 
     behaviours: Mapping[str, Behaviour]
     clock: VirtualClock = field(default_factory=VirtualClock)
@@ -83,6 +85,7 @@ class World:
     replica_sets: dict[str, Obj] = field(default_factory=dict)
     pods: dict[str, Obj] = field(default_factory=dict)
     on_change: Callable[[], None] = lambda: None
+    admit: Callable[[Any], object] = lambda _: None
     condition: Obj | None = None
     _agenda: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _serial: int = 0
@@ -135,7 +138,10 @@ class World:
         """A JSON patch of the Deployment. Raises PatchError."""
         if self.workload is None:
             raise json_patch.PatchError("it is gone")
-        return self._put(json_patch.apply(self.workload, operations))
+        altered = json_patch.apply(self.workload, operations)
+        if altered["spec"] != self.workload["spec"]:
+            self.admit(altered)
+        return self._put(altered)
 
     def change(self, change: Callable[[Any], object]) -> None:
         """Somebody else's change of the Deployment."""

@@ -65,7 +65,12 @@ class Simulator:
             return None
         messages = {True: "answered 200", False: "GET /health answered 500 instead of 200", None: "403 Forbidden"}
         return Sample(
-            check=self.check.name, pod=probe.pod, at=self.now + self.latency, ok=found, message=messages[found]
+            check=self.check.name,
+            pod=probe.pod,
+            asked=probe.asked,
+            at=self.now + self.latency,
+            ok=found,
+            message=messages[found],
         )
 
 
@@ -327,11 +332,12 @@ def test_a_glance_is_a_check_with_one_sample_and_no_warm_up(answer: bool, standi
 def test_samples_that_nobody_waits_for_change_nothing() -> None:
     probes, trial = probes_due(begin(CHECK, 0.0), [WEB_A], 0.0)
     assert [probe.key for probe in probes] == [("health", "web-a")]
-    stray = Sample(check="health", pod="web-a", at=0.1, ok=True, message="")
+    stray = Sample(check="health", pod="web-a", asked=0.0, at=0.1, ok=True, message="")
     counted = take(trial, stray)
     assert take(counted, stray) == counted
     assert take(trial, replace(stray, pod="web-z")) == trial
     assert take(trial, replace(stray, check="other")) == trial
+    assert take(trial, replace(stray, asked=-3.0)) == trial
 
 
 @given(
