@@ -1,5 +1,7 @@
 """SIGINT and SIGTERM: at first they end the run at once, from `defer` on they are a notice that the story acts upon.
 
+Only inside `interruptible` is an exception raised, so that whoever calls it meets one nowhere else.
+
 GitHub cancels with SIGINT, then SIGTERM after 7.5 s; Kubernetes and Docker stop with SIGTERM. A process 1 in a
 container has no default action for either, so that handlers are needed in any case.
 """
@@ -10,11 +12,12 @@ import os
 import signal
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from kdeploy.errors import InterruptedBySignalError
 from kdeploy.ports import Interrupted
 
+T = TypeVar("T")
 HANDLED = (signal.SIGINT, signal.SIGTERM)
 
 _AGAIN = b"kdeploy: the interrupt is already being handled; what is under way is bounded by its timeout\n"
@@ -32,10 +35,12 @@ class Signals:
     handler (queue.SimpleQueue.put does). The first signal counts; of a later one `again` tells a person.
     """
 
+    _RAISES = 2  # the second time, somebody's `except Exception` may have swallowed the first
+
     def __init__(self, *, again: Callable[[], None] = tell_stderr) -> None:
         self.post: Callable[[Interrupted], None] | None = None
         self._again = again
-        self._deferred = False
+        self._raises = 0
         self._received: int | None = None
         self._before: dict[int, Any] = {}
 
@@ -50,12 +55,26 @@ class Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def interruptible(self, body: Callable[[], T]) -> T:
+        """The result of `body`, in which, until `defer`, a signal raises InterruptedBySignalError; so does one that has
+        come before.
+        """
+        try:
+            self._raises = self._RAISES
+            self._raise_received()
+            return body()
+        finally:
+            self._raises = 0
+
     def defer(self) -> None:
         """From now on a signal is posted as an `Interrupted` notice.
 
         Raises InterruptedBySignalError where one came already: somebody's `except Exception` may have swallowed it.
         """
-        self._deferred = True
+        self._raises = 0
+        self._raise_received()
+
+    def _raise_received(self) -> None:
         if self._received is not None:
             raise InterruptedBySignalError(self._received)
 
@@ -70,7 +89,8 @@ class Signals:
         return self._received
 
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  (signal's signature)
-        if not self._deferred:
+        if self._raises > 0:
+            self._raises -= 1
             self._received = number
             raise InterruptedBySignalError(number)
         if self._received is not None:

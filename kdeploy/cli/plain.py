@@ -25,7 +25,7 @@ def told(body: Callable[[Signals], int]) -> int:
     try:
         with Signals() as signals:
             signal.signal(signal.SIGHUP, _hang_up)
-            return body(signals)
+            return signals.interruptible(lambda: body(signals))
     except InterruptedBySignalError as error:
         say("interrupted")
         return 128 + error.signal

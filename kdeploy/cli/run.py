@@ -86,30 +86,35 @@ def run_command(flags: Flags, body: Body) -> NoReturn:
 
     At once: all is written and closed by now, and to take every imported module apart would cost another 100 ms.
     """
-    code = execute(flags, body, env=os.environ, out=sys.stdout, err=sys.stderr)
-    _flush()
-    end_all()
-    remove_all()
-    os._exit(code)
+    with Signals() as signals:
+        code = _execute(flags, body, signals, env=os.environ, out=sys.stdout, err=sys.stderr)
+        _flush()
+        end_all()
+        remove_all()
+        os._exit(code)
 
 
 def execute(flags: Flags, body: Body, *, env: Mapping[str, str], out: TextIO, err: TextIO) -> int:
     """Runs `body`, shows how it ended, and returns the exit code."""
+    with Signals() as signals:
+        return _execute(flags, body, signals, env=env, out=out, err=err)
+
+
+def _execute(flags: Flags, body: Body, signals: Signals, *, env: Mapping[str, str], out: TextIO, err: TextIO) -> int:
     clock, redactor = SystemClock(), Redactor()
     started, live = clock.now(), wants_live(tty=err.isatty(), env=env)
-    with Signals() as signals:
-        shown, unwritable = _open(flags, out, err, clock, redactor, live=live, env=env)
-        session = Session(
-            flags=flags, env=env, clock=clock, redactor=redactor, signals=signals, shown=shown, started=started
-        )
-        with shown:
-            result = _end(session, body, unwritable, err)
-            signals.finish()
-            if result.report is not None:
-                _finish(session, result.report, None if unwritable else flags.report)
-                if result.report.outcome is Outcome.BUILD_FAILED and (live or flags.quiet):
-                    _show_tail(session, err)
-        _print(session, result, out)
+    shown, unwritable = _open(flags, out, err, clock, redactor, live=live, env=env)
+    session = Session(
+        flags=flags, env=env, clock=clock, redactor=redactor, signals=signals, shown=shown, started=started
+    )
+    with shown:
+        result = _end(session, body, unwritable, err)
+        signals.finish()
+        if result.report is not None:
+            _finish(session, result.report, None if unwritable else flags.report)
+            if result.report.outcome is Outcome.BUILD_FAILED and (live or flags.quiet):
+                _show_tail(session, err)
+    _print(session, result, out)
     return result.exit_code
 
 
@@ -159,8 +164,11 @@ def _remove_old(report: Path) -> None:
 def _check_folder(flag: str, file: str | None) -> ConfigError | None:
     if not file:
         return None
-    if Path(file).is_dir():
-        return _unwritable(flag, file, "it is a folder")
+    try:
+        if Path(file).is_dir():
+            return _unwritable(flag, file, "it is a folder")
+    except OSError as error:  # a name that is too long
+        return _unwritable(flag, file, error.strerror or "")
     folder = Path(file).parent
     if not folder.is_dir():
         return _unwritable(flag, file, "its folder does not exist")
@@ -178,7 +186,7 @@ def _end(session: Session, body: Body, unwritable: ConfigError | None, err: Text
     try:
         if unwritable:
             raise unwritable
-        return _with_signal(body(session), session.signals)
+        return _with_signal(session.signals.interruptible(lambda: body(session)), session.signals)
     except KdeployError as error:
         report = _failure(error)
     except KeyboardInterrupt:

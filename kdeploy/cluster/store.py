@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from kdeploy.cluster.view import Delivered, View, apply_event, join, said
+from kdeploy.cluster.view import Delivered, View, apply_event, join, join_relisted, said
 from kdeploy.model import Obj, Permission
 
 Learn = Callable[[Mapping[str, Obj]], bool]
@@ -60,9 +60,8 @@ class Store:
 
         def learn(read: Mapping[str, Obj]) -> bool:
             with self._lock:
-                if self._lists != lists:
-                    return False  # listed anew meanwhile: that is a fresh read itself, and its watch goes on from it
-                view = join(before, self._view, frozenset(delivered), read)
+                joined = join if self._lists == lists else join_relisted
+                view = joined(before, self._view, frozenset(delivered), read)
                 changed = view is not self._view
                 self._view = view
                 return changed

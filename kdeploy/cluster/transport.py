@@ -25,7 +25,7 @@ from kdeploy.cluster.auth import Session
 from kdeploy.cluster.failures import transport_failure
 from kdeploy.cluster.workers import Workers
 from kdeploy.errors import ClusterError, KdeployError, UnreachableError
-from kdeploy.model import Permission
+from kdeploy.model import Permission, Reason
 from kdeploy.ports import Clock
 
 USER_AGENT = f"kdeploy/{__version__}"
@@ -39,6 +39,8 @@ _RENEW_AT_MOST_EACH = 5.0
 # With less time than this a repeated read could but time out, and hide what the one before it has found.
 _LEAST_TIME = 0.1
 _FIRST_TRIES = 3
+# How long an API server that has just started may refuse what it grants: 150 ms were seen on v1.35.
+_FORGETFUL = 5.0
 
 
 class Purpose(Enum):
@@ -92,7 +94,7 @@ class Transport:
         self._reopen = reopen
         self._renewed_at = float("-inf")
         self._counts: Counter[Purpose] = Counter()
-        self._granted: set[str] = set()
+        self._granted: dict[str, float | None] = {}  # by rule: since when it is refused all the same
         self._answered = False
         self._lock = threading.Lock()
         self._renewing = threading.Lock()
@@ -117,8 +119,17 @@ class Transport:
         return self._begin(request, timeout)()
 
     def once(self, request: Request, until: float) -> dict[str, Any]:
-        """Sends once and returns the JSON object of a good answer; raises ClusterError for any other."""
-        return self._good(request.doing, self._begin_once(request, until)())
+        """Sends once and returns the JSON object of a good answer; raises ClusterError for any other.
+
+        A write that was accepted with an answer that cannot be read is one without an answer (UnreachableError).
+        """
+        answer = self._begin_once(request, until)()
+        try:
+            return self._good(request.doing, answer)
+        except ClusterError as error:
+            if request.method == "GET" or not 200 <= answer.status < 300:
+                raise
+            raise UnreachableError(error.message, hint=error.hint, status=answer.status) from None
 
     def read(self, request: Request, until: float) -> dict[str, Any]:
         """As `once`, repeated until `until` where a later try may help. For requests that change nothing."""
@@ -199,9 +210,17 @@ class Transport:
         """The JSON object of a good answer; raises ClusterError for any other."""
         if not 200 <= answer.status < 300:
             error = failure(answer.status, answer.body, doing, answer.headers.get("Retry-After"))
-            raise _forgotten(error) if answer.status in (401, 403) and doing.rule in self._granted else error
-        self._granted.add(doing.rule)
+            raise _forgotten(error) if self._may_have_forgotten(error, doing.rule) else error
+        self._granted[doing.rule] = None
         return decode(answer.body)
+
+    def _may_have_forgotten(self, error: ClusterError, rule: str) -> bool:
+        """Whether the server refuses for want of a right, not for a policy, what it granted until a moment ago."""
+        if error.reason is not Reason.FORBIDDEN or rule not in self._granted:
+            return False
+        since = self._granted[rule] or self._clock.now()
+        self._granted[rule] = since
+        return self._clock.now() - since < _FORGETFUL
 
     def _exchange(self, request: Request, timeout: float) -> Answer:
         session = self._session
@@ -284,10 +303,7 @@ def pause_after(error: ClusterError, attempt: int, longest: float = 5.0) -> floa
 
 
 def _forgotten(error: ClusterError) -> UnreachableError:
-    """The error for a refusal of what was granted a moment ago, which a later try may mend.
-
-    An API server that has just started answers 403 until it has read its roles (for 150 ms, seen on v1.35).
-    """
+    """The error for a refusal of what was granted a moment ago, which a later try may mend."""
     return UnreachableError(
         error.message, hint=error.hint, reason=error.reason, status=error.status, may_have_arrived=False
     )

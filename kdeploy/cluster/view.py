@@ -107,6 +107,27 @@ def join(before: View, now: View, delivered: frozenset[Delivered], read: Mapping
     return replace(now, objects=objects, awaited=awaited) if news else now
 
 
+def join_relisted(before: View, now: View, delivered: frozenset[Delivered], read: Mapping[str, Obj]) -> View:
+    """As `join`, where a new list has come since `before`: it may be older than the read (a PATCH's answer), or newer.
+
+    The read counts for an object that the list shows as it was before, or in an older generation; the watch, which goes
+    on from the list, tells the rest.
+    """
+    lagging = {key for key, one in now.objects.items() if _lags(one, before.objects.get(key), read.get(key))}
+    seen = {key: one for key, one in now.objects.items() if key not in lagging}
+    return join(now, now, delivered, {**seen, **{key: read[key] for key in lagging & read.keys()}})
+
+
+def _lags(listed_: Obj, before: Obj | None, read: Obj | None) -> bool:
+    if before is not None and version(before) == version(listed_):
+        return True
+    return read is not None and _generation(listed_) < _generation(read)
+
+
+def _generation(obj: Obj) -> int:
+    return int((obj.get("metadata") or {}).get("generation") or 0)
+
+
 def _put(view: View, obj: Obj) -> View:
     key = uid(obj)
     if key not in view.awaited:

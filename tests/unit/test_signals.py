@@ -30,8 +30,26 @@ def signals(notices: list[Interrupted], again: list[str]) -> Iterator[Signals]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_run_at_once_while_nothing_is_touched(signals: Signals, number: int) -> None:
     with pytest.raises(InterruptedBySignalError) as caught:
-        signal.raise_signal(number)
+        signals.interruptible(lambda: signal.raise_signal(number))
     assert caught.value.signal == number
+
+
+def test_a_signal_that_came_before_ends_the_run_as_it_begins(signals: Signals) -> None:
+    signal.raise_signal(signal.SIGTERM)
+    with pytest.raises(InterruptedBySignalError):
+        signals.interruptible(lambda: pytest.fail("it began"))
+
+
+def test_a_further_signal_while_the_first_is_reported_raises_nothing(signals: Signals, again: list[str]) -> None:
+    with pytest.raises(InterruptedBySignalError):
+        signals.interruptible(lambda: signal.raise_signal(signal.SIGINT))
+    signal.raise_signal(signal.SIGTERM)
+    assert (signals.received, again) == (signal.SIGINT, ["again"])
+
+
+def test_a_signal_between_the_end_and_its_report_changes_nothing(signals: Signals) -> None:
+    assert signals.interruptible(lambda: "done") == "done"
+    signal.raise_signal(signal.SIGTERM)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -51,10 +69,14 @@ def test_a_further_signal_is_only_noted(signals: Signals, notices: list[Interrup
 
 
 def test_a_signal_that_somebody_swallowed_stops_the_run_before_the_patch(signals: Signals) -> None:
-    with pytest.raises(InterruptedBySignalError):
-        signal.raise_signal(signal.SIGTERM)
-    with pytest.raises(InterruptedBySignalError):
-        signals.defer()
+    def body() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with pytest.raises(InterruptedBySignalError):
+                signal.raise_signal(number)
+        with pytest.raises(InterruptedBySignalError):
+            signals.defer()
+
+    signals.interruptible(body)
 
 
 def test_while_the_report_is_written_signals_change_nothing(signals: Signals, notices: list[Interrupted]) -> None:

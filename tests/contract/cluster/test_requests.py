@@ -11,6 +11,7 @@ import pytest
 from kdeploy import __version__
 from kdeploy.cluster import transport
 from kdeploy.cluster.client import KubernetesCluster
+from kdeploy.cluster.transport import Request
 from kdeploy.errors import ClusterError, PatchConflictError, UnreachableError
 from kdeploy.model import Kind, Permission, Reason, Target
 from tests.contract.api_server import ApiServer, Reply, eventually, failed
@@ -130,6 +131,62 @@ def test_a_refused_patch_says_who_refuses_and_what_to_do(
     assert hint in caught.value.hint
     assert message in caught.value.message
     assert not isinstance(caught.value, UnreachableError | PatchConflictError)
+
+
+def test_a_right_that_was_granted_a_moment_ago_may_be_forgotten_for_a_moment_only(
+    opened: KubernetesCluster, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened.patch([SET_IMAGE], soon())
+    server.answer("PATCH deployments", failed(403, "Forbidden", "User cannot patch"))
+    with pytest.raises(UnreachableError) as forgotten:
+        opened.patch([MARK], soon())
+    assert (forgotten.value.reason, forgotten.value.may_have_arrived) == (Reason.FORBIDDEN, False)
+    monkeypatch.setattr(transport, "_FORGETFUL", 0.0)
+    server.answer("PATCH deployments", failed(403, "Forbidden", "User cannot patch"))
+    with pytest.raises(ClusterError) as revoked:
+        opened.patch([MARK], soon())
+    assert not isinstance(revoked.value, UnreachableError)
+
+
+@pytest.mark.parametrize("message", ["exceeded quota: pods", 'admission webhook "x" denied the request: no'])
+def test_a_policy_that_refuses_a_later_patch_has_forgotten_nothing(
+    opened: KubernetesCluster, server: ApiServer, message: str
+) -> None:
+    opened.patch([SET_IMAGE], soon())
+    server.answer("PATCH deployments", failed(403, "Forbidden", message))
+    with pytest.raises(ClusterError) as caught:
+        opened.patch([MARK], soon())
+    assert not isinstance(caught.value, UnreachableError)
+
+
+def test_a_patch_whose_good_answer_cannot_be_read_may_have_arrived(
+    opened: KubernetesCluster, server: ApiServer
+) -> None:
+    server.answer("PATCH deployments", Reply(body="<html>a proxy</html>"))
+    with pytest.raises(UnreachableError) as caught:
+        opened.patch([SET_IMAGE], soon())
+    assert caught.value.may_have_arrived
+
+
+def test_a_list_that_a_stream_asked_for_before_the_patch_does_not_hide_it(
+    cluster: KubernetesCluster, server: ApiServer, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.open(target, soon())
+    assert cluster._stores is not None
+    store, once = cluster._stores[0], cluster._transport.once
+    listed_before = store._view
+
+    def patched_while_listing(request: Request, until: float) -> dict[str, Any]:
+        answer = once(request, until)
+        store.replace(listed_before)
+        return answer
+
+    cluster._end_streams()
+    monkeypatch.setattr(cluster._transport, "once", patched_while_listing)
+    cluster.patch([SET_IMAGE], soon())
+    workload = cluster.snapshot().workload
+    assert workload is not None
+    assert workload["spec"]["template"]["spec"]["containers"][0]["image"] == "web:2"
 
 
 @pytest.mark.parametrize("status", [429, 500, 503, 504])

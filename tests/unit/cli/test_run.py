@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
+from kdeploy.cli import run
 from kdeploy.cli.run import Body, Result, Session, execute, reported
 from kdeploy.config.flags import Flags
-from kdeploy.errors import BuildError, ClusterError, ConfigError
+from kdeploy.errors import BuildError, ClusterError, ConfigError, KdeployError
 from kdeploy.events import BuildOutput, Noted
 from kdeploy.model import Outcome, Reason
+from kdeploy.report import renderer as rendering
 from kdeploy.report.value import Report
 from kdeploy.secret import Secret
+from kdeploy.signals import Signals
 
 
 class Ran:
@@ -86,6 +89,50 @@ def test_a_signal_before_any_change_has_its_own_code(number: int, code: int) -> 
 
     ran = Ran(body, Flags(output="json"))
     assert (ran.code, ran.report["outcome"], ran.report["exit_code"]) == (code, "interrupted", code)
+
+
+def test_a_signal_while_the_renderer_opens_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = rendering.renderer
+
+    def interrupted(*given: Any, **named: Any) -> Any:
+        signal.raise_signal(signal.SIGTERM)
+        return real(*given, **named)
+
+    monkeypatch.setattr(run, "renderer", interrupted)
+    assert Ran(deployed).code == 143
+
+
+def test_a_second_signal_while_the_first_is_told_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = run._failure
+
+    def interrupted(error: KdeployError) -> Report:
+        signal.raise_signal(signal.SIGTERM)
+        return real(error)
+
+    def body(_: Session) -> Result:
+        signal.raise_signal(signal.SIGINT)
+        return deployed(_)
+
+    monkeypatch.setattr(run, "_failure", interrupted)
+    assert Ran(body).code == 130
+
+
+def test_a_signal_just_after_the_end_does_not_change_how_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Signals.finish
+
+    def late(self: Signals) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        real(self)
+
+    monkeypatch.setattr(Signals, "finish", late)
+    assert Ran(deployed).code == 0
+
+
+@pytest.mark.parametrize("flag", ["report", "trace"])
+def test_a_file_name_that_is_too_long_is_a_usage_error(flag: str) -> None:
+    ran = Ran(deployed, Flags(**{flag: "a" * 300}))  # type: ignore[arg-type]
+    assert ran.code == 2
+    assert "cannot be written: File name too long" in ran.err
 
 
 def test_an_interrupted_story_ends_with_the_code_of_its_signal() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdeploy.cluster.view import GoneError, View, apply_event, by_uid, items, join, listed, said
+from kdeploy.cluster.view import GoneError, View, apply_event, by_uid, items, join, join_relisted, listed, said
 from kdeploy.errors import ClusterError
 from kdeploy.model import Obj, Permission
 
@@ -155,3 +155,41 @@ def test_wherever_stream_and_read_are_the_view_is_the_newer_and_ends_with_the_cl
         view = apply_event(view, happened, DOING)
     assert view.objects == states[-1][1]
     assert view.awaited == {}
+
+
+@given(CHANGES, POSITIONS, POSITIONS, POSITIONS, POSITIONS)
+def test_wherever_a_new_list_and_a_read_are_the_view_is_not_older_than_the_list_and_ends_with_the_cluster(
+    changes: list[tuple[str, bool]], start: int, relist: int, meanwhile: int, ahead: int
+) -> None:
+    states = history(changes)
+    last = len(states) - 1
+    at_start = min(start, last)
+    at_list, read_at = min(at_start + relist, last), min(at_start + ahead, last)
+    at_join = min(at_list + meanwhile, last)
+    now, delivered = View(objects=states[at_list][1]), set()
+    for happened, _ in states[at_list + 1 : at_join + 1]:
+        assert happened is not None
+        now = apply_event(now, happened, DOING)
+        delivered.add(said(happened))
+    view = join_relisted(View(objects=states[at_start][1]), now, frozenset(delivered), states[read_at][1])
+    shown = {key: int(obj["metadata"]["resourceVersion"]) for key, obj in view.objects.items()}
+    for key, obj in states[at_join][1].items():
+        gone_by_then = read_at > at_join and key not in states[read_at][1]
+        assert gone_by_then or shown[key] >= int(obj["metadata"]["resourceVersion"])
+    for happened, _ in states[at_join + 1 :]:
+        assert happened is not None
+        view = apply_event(view, happened, DOING)
+    assert view.objects == states[-1][1]
+    assert view.awaited == {}
+
+
+@pytest.mark.parametrize("status_moved", [False, True])
+def test_a_list_from_before_a_patch_does_not_hide_the_patch_s_answer(status_moved: bool) -> None:
+    def workload(version: int, generation: int) -> Obj:
+        return {"metadata": {"uid": "a", "resourceVersion": str(version), "generation": generation}}
+
+    before = View(objects={"a": workload(1, 1)})
+    late = View(objects={"a": workload(2 if status_moved else 1, 1)})
+    assert join_relisted(before, late, frozenset(), {"a": workload(3, 2)}).objects == {"a": workload(3, 2)}
+    newer = View(objects={"a": workload(4, 3)})
+    assert join_relisted(before, newer, frozenset(), {"a": workload(3, 2)}) is newer

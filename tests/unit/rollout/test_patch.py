@@ -201,3 +201,13 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
         if obj["metadata"].get("annotations") == {}:
             del obj["metadata"]["annotations"]
     return one == other
+
+
+def test_the_first_annotation_of_somebody_else_on_a_revision_is_not_lost_to_its_mark() -> None:
+    seen = {"metadata": {"uid": "u", "name": "db-1"}}
+    operations = verified_revision_patch(seen, "hash")
+    marked = apply(seen, operations)
+    assert marked["metadata"]["annotations"][marks.VERIFIED] == "hash"
+    theirs = {"metadata": {**seen["metadata"], "annotations": {"theirs": "x"}}}
+    with pytest.raises(PatchError):
+        apply(theirs, operations)
