@@ -17,6 +17,9 @@ def main() -> None:
         sys.stdout.write(f"kdeploy {__version__}\n")
         return
     gc.set_threshold(OBJECTS)
+    from kdeploy.signals import leave_early
+
+    leave_early()
     from kdeploy.cli.app import run
 
     run(sys.argv[1:])

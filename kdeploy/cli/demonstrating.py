@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TextIO
 
-from kdeploy.cli.plain import quiet
+from kdeploy.cli.plain import program, quiet
 from kdeploy.errors import RefusedError
 from kdeploy.model import Reason
 from kdeploy.report.renderer import wants_live
@@ -23,7 +23,7 @@ def demonstrate(signals: Signals, *, keep: bool, simulated: bool) -> int:
     if folder is not None and folder.read() is not None:
         raise RefusedError(
             f"a sandbox runs in {folder.path} already",
-            hint="stop it first: kdeploy sandbox down; or leave --keep out",
+            hint=f"stop it first: {program()} sandbox down; or leave --keep out",
             reason=Reason.CONFLICT,
         )
     screen = Screen(
@@ -31,7 +31,7 @@ def demonstrate(signals: Signals, *, keep: bool, simulated: bool) -> int:
         err=sys.stderr,
         marks=marks_for(sys.stdout.encoding),
         colour=_takes_colour,
-        down="kdeploy sandbox down",
+        kdeploy=program(),
     )
     return tell(os.environ, screen, folder, lambda: quiet(signals), simulated=simulated)
 

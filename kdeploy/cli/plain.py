@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
+import shutil
 import signal
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 from kdeploy.errors import InterruptedBySignalError, KdeployError
@@ -45,6 +48,14 @@ def say(text: str = "") -> None:
     """Words for people, if there is still somebody to read them."""
     with contextlib.suppress(OSError):
         print(text, file=sys.stderr, flush=True)
+
+
+def program() -> str:
+    """How a shell finds this kdeploy: by its name, or by its path where PATH has none (`make demo`'s own folder)."""
+    if shutil.which("kdeploy"):
+        return "kdeploy"
+    script = Path(sys.executable).with_name("kdeploy")
+    return shlex.quote(str(script)) if script.is_file() else f"{shlex.quote(sys.executable)} -m kdeploy"
 
 
 def quiet(signals: Signals) -> None:

@@ -17,6 +17,7 @@ from typing import BinaryIO
 from kdeploy.errors import ClusterError, ConfigError, KdeployError, RefusedError
 from kdeploy.model import Outcome
 from kdeploy.sandbox.state import Folder, Served
+from kdeploy.text import one_line
 
 START = 20.0
 """Seconds for a sandbox to answer."""
@@ -137,7 +138,17 @@ def _answer(process: subprocess.Popen[bytes], folder: Folder) -> Served:
         error = _ERRORS.get(problem["outcome"], ClusterError)
         raise error(problem["message"], hint=problem["hint"])
     why = "did not answer in time" if process.poll() is None else f"ended with exit code {process.returncode}"
-    raise ClusterError(f"the sandbox {why}", hint=f"look at {folder.log}")
+    raise ClusterError(f"the sandbox {why}{_last_words(folder)}", hint=f"its log, where it is kept, is {folder.log}")
+
+
+def _last_words(folder: Folder) -> str:
+    """The end of its log: a demo's folder is gone when a person reads this."""
+    try:
+        lines = folder.log.read_text(errors="replace").split("\n")
+    except OSError:
+        return ""
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    return f": {one_line(last, 200)}" if last else ""
 
 
 def _first_line(process: subprocess.Popen[bytes], timeout: float) -> bytes:

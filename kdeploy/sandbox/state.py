@@ -192,6 +192,6 @@ def write_private(path: Path, text: str) -> None:
 def _unwritable(folder: Path, why: str) -> RefusedError:
     return RefusedError(
         f"the sandbox's folder {one_line(str(folder), 200)} cannot be used: {one_line(why)}",
-        hint="name another one with --state",
+        hint="name another one: with --state, or by XDG_STATE_HOME",
         reason=Reason.FORBIDDEN,
     )

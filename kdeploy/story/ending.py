@@ -78,7 +78,8 @@ def undo(run: Run, request: DeployRequest, baseline: Baseline, ours: Expected, v
     if not request.rollback or isinstance(to, NoTarget):
         why = to.why if isinstance(to, NoTarget) and request.rollback else "rollback is turned off"
         outcome = Outcome.INTERRUPTED if is_interrupted else Outcome.NOT_ROLLED_BACK
-        return run.report(outcome, verdict.reason, f"{verdict.message}; not rolled back: {why}", _by_hand(run))
+        hint = _nothing_verified(run) if isinstance(to, NoTarget) else _by_hand(run)
+        return run.report(outcome, verdict.reason, f"{verdict.message}; not rolled back: {why}", hint)
     plan = _plan(run, request, ours, to)
     if plan is None:
         return _superseded(run, Reason.SUPERSEDED, "somebody else changed the workload; it was left untouched")
@@ -162,6 +163,11 @@ def _superseded(run: Run, reason: Reason, message: str) -> Report:
 
 def _by_hand(run: Run) -> str:
     return f"mend it and deploy again, or put a verified version back: kdeploy rollback {_where(run)}"
+
+
+def _nothing_verified(run: Run) -> str:
+    undo = f"kubectl rollout undo {_where(run)}"
+    return f"mend it and deploy again; {undo} puts back the revision before, which nobody has verified"
 
 
 def _watch_hint(run: Run) -> str:

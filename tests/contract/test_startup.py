@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -119,3 +120,28 @@ print(*{name.partition(".")[0] for name in sys.modules} & {"docker", "kubernetes
 def test_a_builder_without_an_engine_imports_no_engines_sdk() -> None:
     done = run("-c", OPENED)
     assert (done.returncode, done.stdout.split()) == (0, ["the", "layers", "builder"]), done.stderr
+
+
+INTERRUPTED = """
+import os, signal, sys
+from kdeploy.__main__ import main
+
+module, number = sys.argv[1], int(sys.argv[2])
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            os.kill(os.getpid(), number)
+
+sys.meta_path.insert(0, Interrupt())
+sys.argv = ["kdeploy", "status", "deploy/web", "--kubeconfig", "/nowhere"]
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("module", ["typer", "kdeploy.cli.run", "kdeploy.cli.wiring"])
+def test_a_signal_while_it_starts_is_no_traceback(module: str, number: signal.Signals) -> None:
+    done = run("-c", INTERRUPTED, module, str(int(number)))
+    assert (done.returncode, "Traceback" in done.stderr) == (128 + number, False), done.stderr
+    assert "interrupted" in done.stderr

@@ -16,6 +16,12 @@ from kdeploy.sandbox.api.discovery import VERSION, group_names, of_group
 from kdeploy.sandbox.api.fields import Type, struct
 from kdeploy.sandbox.core.resources import Resource
 
+V2 = "/openapi/v2"
+V2_MEDIA = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+"""What kubectl asks for there, of kinds that version 3 does not know: an empty message is a document without any, and
+so kubectl says that there is no such kind, instead of that it cannot validate.
+"""
+
 _KIND = "x-kubernetes-group-version-kind"
 _NO_TEXT = "The sandbox knows fields and types only: see https://kubernetes.io/docs/reference/kubernetes-api/"
 _TYPES = {"bool": "boolean", "int32": "integer", "int64": "integer", "Raw": "object"}

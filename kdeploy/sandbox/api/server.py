@@ -167,6 +167,8 @@ def _open(path: str) -> web.Response:
 
 def _document(request: web.Request, path: str) -> web.Response | None:
     """The answer to a path of discovery or OpenAPI, None where it is none. Raises ApiError 404, 405, 406."""
+    if path == openapi.V2 and request.method in ("GET", "HEAD"):
+        return web.Response(headers={"Content-Type": openapi.V2_MEDIA})
     if path.startswith("/openapi/"):
         known = openapi.document(path)
     elif path.count("/") > 4:

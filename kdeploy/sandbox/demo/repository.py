@@ -37,6 +37,10 @@ class Repository:
             if source.is_file():
                 (self.folder / source.name).write_bytes(source.read_bytes())
         self._git("init", "-q", "-b", "main", "--object-format=sha1", "--template=")
+        # For whoever goes on in it, on a machine whose git knows nobody yet, or signs with a key of theirs.
+        for part, text in _PERSON.items():
+            self._git("config", f"user.{part.lower()}", text)
+        self._git("config", "commit.gpgSign", "false")
 
     def commit(self, commit: Commit, number: int) -> str:
         """Commits, as the `number`th from 0. Returns the commit's id."""

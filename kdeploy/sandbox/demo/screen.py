@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,13 +19,13 @@ BOLD, DIM, GREEN, RED = "1", "2", "32", "1;31"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """Where it is said. `colour`, for each stream, whether it takes colours; `down` is the command that stops it."""
+    """Where it is said. `colour`, for each stream, whether it takes colours; `kdeploy` is how a shell finds kdeploy."""
 
     out: TextIO
     err: TextIO
     marks: Marks
     colour: Callable[[TextIO], bool]
-    down: str
+    kdeploy: str
 
     def introduce(self, there: Scene) -> None:
         """Says what is about to happen, and where."""
@@ -68,11 +69,11 @@ class Screen:
         """Says what to try next."""
         self._end()
         self._end("next:", BOLD)
-        for command, why in _with(kept) if kept else _WITHOUT:
+        for command, why in _with(kept, self.kdeploy) if kept else _without(self.kdeploy):
             self._end(f"  {command}")
             self._end(f"      {why}", DIM)
         if kept:
-            self._end(f"stop it: {self.down}")
+            self._end(f"stop it: {self.kdeploy} sandbox down")
 
     def _tell(self, text: str = "", style: str = "") -> None:
         self._write(self.err, text, style)
@@ -82,18 +83,21 @@ class Screen:
 
     def _write(self, stream: TextIO, text: str, style: str) -> None:
         coloured = style and text and self.colour(stream)
-        stream.write(f"\x1b[{style}m{text}\x1b[0m\n" if coloured else f"{text}\n")
-        stream.flush()
+        with contextlib.suppress(OSError):  # nobody reads it any more: how the demo ends is its exit code
+            stream.write(f"\x1b[{style}m{text}\x1b[0m\n" if coloured else f"{text}\n")
+            stream.flush()
 
 
-_WITHOUT = (
-    ("kdeploy demo --keep", "the same again, and the sandbox stays up to play with"),
-    ('eval "$(kdeploy sandbox up)"', "an empty sandbox, for your own manifests and images"),
-    ("kdeploy deploy deployment/web -n shop --image ghcr.io/acme/web --verify-http /health", "on a cluster of yours"),
-)
+def _without(kdeploy: str) -> list[tuple[str, str]]:
+    deploy = f"{kdeploy} deploy deployment/web -n shop --image ghcr.io/acme/web --verify-http /health"
+    return [
+        (f"{kdeploy} demo --keep", "the same again, and the sandbox stays up to play with"),
+        (f'eval "$({kdeploy} sandbox up)"', "an empty sandbox, for your own manifests and images"),
+        (deploy, "on a cluster of yours"),
+    ]
 
 
-def _with(there: Scene) -> list[tuple[str, str]]:
+def _with(there: Scene, kdeploy: str) -> list[tuple[str, str]]:
     exports = {"KUBECONFIG": str(there.folder.kubeconfig), "KDEPLOY_IMAGE": there.image, "KDEPLOY_BUILDER": "layers"}
     words = " ".join(f"{name}={shlex.quote(value)}" for name, value in exports.items())
     return [
@@ -101,6 +105,6 @@ def _with(there: Scene) -> list[tuple[str, str]]:
             f"cd {shlex.quote(str(there.repository.folder))}; export {words}",
             "the repository, and what it is deployed to",
         ),
-        ("kdeploy history deployment/web -n demo", "the revisions, and which of them were verified"),
-        ("git revert --no-edit HEAD HEAD~1 && kdeploy deploy", "put the shop right, and deploy that"),
+        (f"{kdeploy} history deployment/web -n demo", "the revisions, and which of them were verified"),
+        (f"git revert --no-edit HEAD HEAD~1 && {kdeploy} deploy", "put the shop right, and deploy that"),
     ]

@@ -284,3 +284,10 @@ def test_the_cluster_introduces_itself(kubectl: Kubectl) -> None:
     assert kubectl("get", "--raw", "/readyz").stdout == "ok"
     assert "replicas\t<integer>" in kubectl("explain", "deployment.spec").stdout
     assert "Metrics API not available" in kubectl("top", "pods", ok=False).stderr
+
+
+def test_a_kind_that_is_not_there_is_called_so(kubectl: Kubectl) -> None:
+    unknown = "apiVersion: x/v1\nkind: Foo\nmetadata: {name: a}\n"
+    done = kubectl("apply", "-f", "-", stdin=unknown, ok=False)
+    assert 'no matches for kind "Foo" in version "x/v1"' in done.stderr
+    assert "--validate=false" not in done.stderr

@@ -125,13 +125,10 @@ def test_kept_it_stays_up_with_a_repository_to_go_on_with(env: dict[str, str]) -
     done = kdeploy("demo", "--keep", env=env, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
     go, history, mend = re.findall(r"^  (\S.*)\n      ", done.stdout.split("next:")[1], re.M)
-    person = {f"GIT_{role}_{part}": "x" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
 
     def shell(command: str) -> subprocess.CompletedProcess[str]:
-        script = f'kdeploy() {{ "{sys.executable}" -m kdeploy "$@"; }}; {go} && {command}'
-        return subprocess.run(
-            ["bash", "-c", script], capture_output=True, text=True, check=False, env={**env, **person}, timeout=120
-        )
+        script = ["bash", "-c", f"{go} && {command}"]  # as it was said, on a machine whose git knows nobody
+        return subprocess.run(script, capture_output=True, text=True, check=False, env=env, timeout=120)
 
     try:
         assert shell(history).stdout.count("  yes  ") == 3

@@ -71,6 +71,14 @@ def test_up_prints_what_a_shell_evaluates_and_nothing_else_on_stdout(up: Sandbox
     assert Folder(up.folder.path).read() == up.served
 
 
+@pytest.mark.parametrize("other", [("--api-port", "1"), ("--registry-port", "1"), ("--simulated",)])
+def test_up_with_other_wishes_than_what_runs_is_refused(up: Sandbox, other: tuple[str, ...]) -> None:
+    refused = kdeploy("sandbox", "up", "--state", str(up.folder.path), *other)
+    assert (refused.returncode, refused.stdout) == (4, "")
+    assert "the sandbox is up already, without" in refused.stderr
+    assert "sandbox down --state" in refused.stderr
+
+
 def test_status_says_whether_it_runs(up: Sandbox, tmp_path: Path) -> None:
     found = kdeploy("sandbox", "status", "--state", str(up.folder.path))
     assert (found.returncode, found.stdout.count("export ")) == (0, 2)

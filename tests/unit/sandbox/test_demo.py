@@ -104,7 +104,7 @@ def test_what_runs_is_told_by_the_pods_images() -> None:
 
 def said(rows: list[Row], wrong: list[str], *, colour: bool = False) -> str:
     out = io.StringIO()
-    screen = Screen(out=out, err=io.StringIO(), marks=UNICODE, colour=lambda _: colour, down="kdeploy sandbox down")
+    screen = Screen(out=out, err=io.StringIO(), marks=UNICODE, colour=lambda _: colour, kdeploy="kdeploy")
     screen.conclude(rows, tally(), "commit 2", wrong, 17.0)
     return out.getvalue()
 
@@ -119,6 +119,16 @@ def test_the_end_says_what_was_different_and_not_that_all_is_well() -> None:
 def test_colours_are_for_terminals() -> None:
     assert "\x1b" not in said(ROWS, [])
     assert "\x1b[32m" in said(ROWS, [], colour=True)
+
+
+def test_a_reader_that_has_gone_away_does_not_end_the_demo() -> None:
+    class Closed(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    screen = Screen(out=Closed(), err=Closed(), marks=UNICODE, colour=lambda _: False, kdeploy="kdeploy")
+    screen.conclude(ROWS, tally(), "commit 2", [], 17.0)
+    screen.suggest(None)
 
 
 def test_the_environment_of_the_children_has_nothing_of_the_users() -> None:

@@ -137,7 +137,8 @@ def test_where_nothing_was_ever_good_there_is_nothing_to_roll_back_to() -> None:
     report = simulation.deploy("bad")
     assert (report.outcome, report.reason) == (Outcome.NOT_ROLLED_BACK, Reason.IMAGE_NOT_FOUND)
     assert "not fully available" in report.message
-    assert "kdeploy rollback" in report.hint
+    assert "kubectl rollout undo deployment/web -n shop" in report.hint
+    assert "kdeploy rollback" not in report.hint
 
 
 def test_a_rollback_whose_patch_is_refused_has_failed_and_is_not_tried_again() -> None:
