@@ -63,7 +63,7 @@ OPTIONS: Mapping[str, Any] = {
         int | None,
         typer.Option(
             "--crash-budget",
-            help="Restarts of a new container that are borne [3].",
+            help="Restarts of a new container that are borne until the rollout is complete [3].",
             metavar="COUNT",
             min=0,
             envvar="KDEPLOY_CRASH_BUDGET",

@@ -100,7 +100,10 @@ class Policy(_Block, frozen=True):
     timeout: Annotated[PositiveDuration | None, _doc("From the patch to verified. Default: `10m`")] = None
     build_timeout: Annotated[PositiveDuration | None, _doc("Build and push. Default: `30m`")] = None
     rollback_timeout: Annotated[PositiveDuration | None, _doc("The rollback. Default: `5m`")] = None
-    crash_budget: Annotated[Restarts | None, _doc("Restarts of a new container that are borne. Default: `3`")] = None
+    crash_budget: Annotated[
+        Restarts | None,
+        _doc("Restarts of a new container that are borne until the rollout is complete. Default: `3`"),
+    ] = None
     containers: Annotated[
         list[Text] | None,
         _doc("Those that run the image, init containers too. Default: all that name its repository"),
