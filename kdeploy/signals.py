@@ -20,22 +20,7 @@ from kdeploy.ports import Interrupted
 T = TypeVar("T")
 HANDLED = (signal.SIGINT, signal.SIGTERM)
 
-_EARLY = b"kdeploy: interrupted\n"
 _AGAIN = b"kdeploy: the interrupt is already being handled; what is under way is bounded by its timeout\n"
-
-
-def leave_early() -> None:
-    """From now on both signals end the process at once, with a word and no traceback: it is still starting.
-
-    A process 1 in a container would ignore SIGTERM otherwise.
-    """
-    for number in HANDLED:
-        signal.signal(number, _leave)
-
-
-def _leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  (signal's signature)
-    os.write(2, _EARLY)
-    os._exit(128 + number)
 
 
 def tell_stderr() -> None:
