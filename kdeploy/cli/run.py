@@ -147,8 +147,7 @@ def _open(
 def _for_github(flags: Flags, env: Mapping[str, str], err: TextIO, redactor: Redactor) -> list[Sink]:
     from kdeploy.report.github.sink import StepSink
 
-    file = env.get("GITHUB_OUTPUT")
-    return [StepSink(err, redact=redactor, file=Path(file) if file else None, report=flags.report or "")]
+    return [StepSink(err, redact=redactor, env=env, report=flags.report or "")]
 
 
 def _remove_old(report: Path) -> None:

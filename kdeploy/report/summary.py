@@ -42,28 +42,28 @@ def summary(report: Report, marks: Marks = UNICODE, token: str | None = None) ->
     body = [] if report.outcome.exit_code == 0 else _evidence(report, marks, token)
     warnings = [f"{marks.warning} warning: {one_line(text)}" for text in report.warnings]
     hint = [f"  next: {one_line(report.hint)}"] if report.hint else []
-    commands = [f"  look: {command}" for command in _commands(report)]
-    return "\n".join([*map(defused, head), *body, *map(defused, [*warnings, *hint, *commands])])
+    look = [f"  look: {command}" for command in commands(report)]
+    return "\n".join([*map(defused, head), *body, *map(defused, [*warnings, *hint, *look])])
 
 
 def _verdict(report: Report, marks: Marks) -> list[str]:
     took = f"  {_timings(report.timings)}"
     if report.outcome.exit_code == 0:
         return [*(_good(report, entry, marks) for entry in report.deploys or (None,)), took]
-    where = f" {_where(report.deploys[0])}" if len(report.deploys) == 1 else ""
-    first = f"{marks.bad} {report.outcome.value}{where}: {report.reason.value}: {one_line(report.message, 600)}"
-    return [first, f"  now: {_now(report)}", *([took] if report.deploys else [])]
+    target = f" {where(report.deploys[0])}" if len(report.deploys) == 1 else ""
+    first = f"{marks.bad} {report.outcome.value}{target}: {report.reason.value}: {one_line(report.message, 600)}"
+    return [first, f"  now: {now(report)}", *([took] if report.deploys else [])]
 
 
 def _good(report: Report, entry: TargetReport | None, marks: Marks) -> str:
     if entry is None or entry.outcome is Outcome.BUILT:
         return f"{marks.good} {report.outcome.value}: {one_line(report.message)}"
     if report.timings.rollout is None:  # a dry run, verify, rollback: the story's own sentence says more
-        return f"{marks.good} {report.outcome.value} {_where(entry)}: {one_line(report.message)}"
+        return f"{marks.good} {report.outcome.value} {where(entry)}: {one_line(report.message)}"
     image = short(entry.image.reference) if entry.image else ""
     revision = f"revision {one_line(entry.revision)}" if entry.revision else ""
     facts = ", ".join(filter(None, (image, revision, _verified(entry))))
-    return f"{marks.good} {report.outcome.value} {_where(entry)}: {facts}"
+    return f"{marks.good} {report.outcome.value} {where(entry)}: {facts}"
 
 
 def _verified(entry: TargetReport) -> str:
@@ -72,7 +72,7 @@ def _verified(entry: TargetReport) -> str:
     return "complete and available; no check is configured, so nothing more was verified"
 
 
-def _now(report: Report) -> str:
+def now(report: Report) -> str:
     """What production is in now."""
     entry = report.deploys[0] if report.deploys else None
     if report.outcome is Outcome.ROLLED_BACK and entry is not None:
@@ -126,19 +126,19 @@ def _culprit(culprit: Culprit, marks: Marks, token: str | None) -> list[str]:
     return [*map(defused, head), *fenced(map(defused, quoted), token)]
 
 
-def _commands(report: Report) -> list[str]:
+def commands(report: Report) -> list[str]:
     """What to type next, ready to be pasted; none where the cluster has nothing to show."""
     if report.outcome.exit_code == 0 or report.outcome in _BEFORE_ANY_CHANGE or report.reason is Reason.NOT_FOUND:
         return []
-    commands: list[list[str]] = []
+    found: list[list[str]] = []
     for entry in report.deploys:
         kubectl = ["kubectl", "-n", entry.target.namespace]
         if entry.culprits and report.reason not in _NO_POD:
-            commands += _about_pod(kubectl, entry.culprits[0], gone=report.outcome is Outcome.ROLLED_BACK)
+            found += _about_pod(kubectl, entry.culprits[0], gone=report.outcome is Outcome.ROLLED_BACK)
         else:
-            commands.append([*kubectl, "describe", str(entry.target)])
-        commands.append(["kdeploy", "history", str(entry.target), "-n", entry.target.namespace])
-    return [shlex.join(one_line(part) for part in command) for command in commands]
+            found.append([*kubectl, "describe", str(entry.target)])
+        found.append(["kdeploy", "history", str(entry.target), "-n", entry.target.namespace])
+    return [shlex.join(one_line(part) for part in command) for command in found]
 
 
 def _about_pod(kubectl: list[str], culprit: Culprit, *, gone: bool) -> list[list[str]]:
@@ -157,6 +157,7 @@ def _timings(timings: Timings) -> str:
     return ", ".join(f"{name} {duration(seconds)}" for name, seconds in steps if seconds is not None)
 
 
-def _where(entry: TargetReport) -> str:
+def where(entry: TargetReport) -> str:
+    """The target, and the cluster that it is in."""
     cluster = f" on {entry.cluster}" if entry.cluster else ""
     return one_line(f"{entry.target} in {entry.target.namespace}{cluster}")

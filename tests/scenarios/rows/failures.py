@@ -265,7 +265,7 @@ ROWS = (
                     code=12,
                     outcome="not-rolled-back",
                     reason="CrashLoop",
-                    says=("not rolled back", "kdeploy rollback"),
+                    says=("not rolled back", "kubectl rollout undo"),
                 ),
                 live=State(runs="one", pods=None),
             ),

@@ -1,0 +1,131 @@
+"""The page that GitHub shows for the job, read as CommonMark reads it."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from kdeploy.model import Outcome
+from kdeploy.report.github.job_summary import job_summary, references
+from kdeploy.report.github.outputs import LARGEST
+from kdeploy.report.github.sink import StepSink
+from kdeploy.report.redact import Redactor
+from kdeploy.report.value import Report
+from tests.unit.report.github.hostile import texts
+from tests.unit.report.github.runner import commands, read_file
+from tests.unit.report.github.test_github_commands import hostile_report
+
+HERE = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "acme/web"}
+OURS = {"<code>", "</code>"}
+
+
+def tokens(page: str) -> list[Token]:
+    found: list[Token] = []
+    for token in MarkdownIt("commonmark").enable("table").parse(page):
+        found += [token, *(token.children or ())]
+    return found
+
+
+def texts_of(page: str, kind: str = "text") -> str:
+    return "\n".join(unescape(token.content) for token in tokens(page) if token.type == kind)
+
+
+def test_a_rollback_is_told_with_its_cause_and_what_to_do_next(failed_report: Report) -> None:
+    page = job_summary(failed_report, HERE)
+    entry, text, blocks = failed_report.deploys[0], texts_of(page), texts_of(page, "html_block")
+    assert entry.image is not None
+    assert text.startswith("✗ rolled-back")
+    assert failed_report.message[:200] in text.replace("\n", " ")
+    assert "the previous version runs again" in text
+    assert entry.culprits[0].pod in blocks
+    assert "kdeploy history" in blocks
+    assert f"`{failed_report.hint}`".strip("`") in text
+
+
+def test_a_good_deploy_has_no_root_cause_and_nothing_to_do(good_report: Report) -> None:
+    page = job_summary(good_report, HERE)
+    assert texts_of(page).startswith("✓ deployed")
+    assert "Root cause" not in page
+    assert "#### Next" not in page
+
+
+def test_the_timeline_has_each_step_after_the_one_before_and_marks_what_failed(failed_report: Report) -> None:
+    page = job_summary(failed_report, {})
+    (fence,) = [token for token in tokens(page) if token.type == "fence"]
+    assert fence.info == "mermaid"
+    steps = re.findall(r"^    (\w+) \S+ :(crit, )?(\d+), (\d+)$", fence.content, re.M)
+    assert [step[0] for step in steps] == [
+        name for name in ("build", "push", "rollout", "verify", "rollback") if getattr(failed_report.timings, name)
+    ]
+    assert [step[2] for step in steps[1:]] == [step[3] for step in steps[:-1]]
+    assert [step[0] for step in steps if step[1]] == [step[0] for step in steps if step[0] != "rollback"][-1:]
+
+
+@pytest.mark.parametrize(
+    ("env", "link"),
+    [
+        (HERE, "https://github.com/acme/web/compare/{before}...{commit}"),
+        ({}, None),
+        ({**HERE, "GITHUB_REPOSITORY": "a/b)](javascript:alert(1))"}, None),
+        ({**HERE, "GITHUB_SERVER_URL": "javascript:alert(1)"}, None),
+    ],
+)
+def test_what_came_since_the_version_before_is_linked_where_the_repository_is_known(
+    good_report: Report, env: Mapping[str, str], link: str | None
+) -> None:
+    entry, before, commit = good_report.deploys[0], "a" * 40, "b" * 40
+    assert entry.image is not None
+    image = replace(entry.image, previous=f"ghcr.io/acme/web:{before}@sha256:{'0' * 64}")
+    report = replace(good_report, commit=commit, deploys=(replace(entry, image=image),))
+    found = [token.attrs["href"] for token in tokens(job_summary(report, env)) if token.type == "link_open"]
+    assert found == ([link.format(before=before, commit=commit)] if link else [])
+    assert f"{before[:12]}...{commit[:12]}" in unescape(job_summary(report, env))
+
+
+def test_no_hostile_text_in_any_field_is_markdown_html_a_link_or_a_mention(failed_report: Report) -> None:
+    usual = [token.type for token in tokens(job_summary(hostile_report(failed_report, "plain"), {}))]
+    extra = ["</pre></details><script>x", "[a](b)", "|a|b|", "```\n# x", "https://x.example @acme/team", "<img src=x>"]
+    for text in [*texts(10_000)[::20], *extra]:
+        page = job_summary(hostile_report(failed_report, text), {})
+        found = tokens(page)
+        assert {token.type for token in found} <= {*usual}, repr(text)
+        assert {token.content for token in found if token.type == "html_inline"} <= OURS
+        for block in (token.content for token in found if token.type == "html_block"):
+            assert set(re.findall(r"<[^>]*>?", block)) <= {
+                "<details>", "</details>", "<summary>", "</summary>", "<pre>", "</pre>",
+            }  # fmt: skip
+        assert [token.content for token in found if token.type == "heading_open"].count("") == 5
+        assert "@" not in page
+        assert "http" not in re.sub(r"https?(?=&#58;)", "", page)
+
+
+def test_every_outcome_has_a_page_that_github_takes(failed_report: Report) -> None:
+    huge = hostile_report(failed_report, "<" * 100_000)
+    for outcome in Outcome:
+        for deploys in ((), huge.deploys):
+            report = replace(huge, outcome=outcome, exit_code=outcome.exit_code, deploys=deploys)
+            assert 0 < len(job_summary(report, {}).encode()) < LARGEST
+
+
+def test_references_are_read_back_as_the_text_itself() -> None:
+    for text in ("a<b>&c|d`e*f_g", "::error::x", "é✓ 1.5"):
+        assert unescape(references(text)) == text
+
+
+def test_a_step_writes_its_outputs_and_its_page_where_the_runner_says(failed_report: Report, tmp_path: Path) -> None:
+    output, page, log = tmp_path / "output", tmp_path / "summary", io.StringIO()
+    page.write_text("of an earlier step\n")
+    env = {"GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(page)}
+    StepSink(log, redact=Redactor(), env=env).finish(failed_report)
+    assert read_file(output.read_text())["outcome"] == "rolled-back"
+    assert page.read_text() == "of an earlier step\n" + job_summary(failed_report, {})
+    assert [each.name for each in commands(log.getvalue())] == ["error"]
+    StepSink(log, redact=Redactor(), env={}).finish(failed_report)  # a runner that gave no files
