@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TextIO
 
-from kdeploy.events import BuildOutput, Event, Noted, Warned
+from kdeploy.events import BuildOutput, Event, Noted, PhaseEnded, PhaseStarted, Warned
 from kdeploy.ports import Clock
 from kdeploy.report import human, jsonl
 from kdeploy.report.encode import dumps, encode_report
+from kdeploy.report.github.commands import ENDGROUP, group
 from kdeploy.report.redact import Redactor
 from kdeploy.report.summary import summary
 from kdeploy.report.value import Report
@@ -51,7 +52,9 @@ def shows_at(verbosity: int) -> Shows:
 
 
 class PlainSink:
-    """Plain lines for a CI's log or a pipe. `token`: see `wording.fenced`; build output is fenced as one block."""
+    """Plain lines for a CI's log or a pipe. `token`: see `wording.fenced`; build output is fenced as one block, and
+    each phase is a group of lines that GitHub folds.
+    """
 
     title = "stderr"
 
@@ -61,24 +64,38 @@ class PlainSink:
         self._stream, self._clock, self._redact, self._shows, self._token = stream, clock, redact, shows, token
         self._marks = marks_for(getattr(stream, "encoding", None))
         self._view = View()
-        self._fence_is_up = False
+        self._fence_is_up = self._group_is_open = False
 
     def emit(self, event: Event) -> None:
         """Writes the event's lines, where it has any."""
         shown = human.lines(event, self._view, self._marks) if self._shows(event) else []
         self._view = self._view.after(event, self._clock.now())
-        if shown:
-            self._fence(isinstance(event, BuildOutput))
+        if not shown:
+            return
+        self._fence(isinstance(event, BuildOutput))
+        if isinstance(event, PhaseStarted | PhaseEnded):
+            self._end_group()
+        if self._token and isinstance(event, PhaseStarted):
+            self._group_is_open = True
+            title = shown[0].removeprefix(self._marks.begin)
+            self._write(group(defused(title).replace(self._token, "***")))
+        else:
             self._write(*(defused(line).replace(self._token or "\0", "***") for line in shown))
 
     def finish(self, report: Report) -> None:
         """Writes the summary."""
-        self._fence(False)
+        self.close()
         self._write(summary(report, self._marks, self._token))
 
     def close(self) -> None:
-        """Takes the fence down, so that the lines of the step's next program are read as ever."""
+        """Takes the fence down, so that the lines of the step's next program are read as ever, and ends the group."""
         self._fence(False)
+        self._end_group()
+
+    def _end_group(self) -> None:
+        if self._group_is_open:
+            self._group_is_open = False
+            self._write(ENDGROUP)
 
     def _fence(self, up: bool) -> None:
         if self._token is None or up == self._fence_is_up:

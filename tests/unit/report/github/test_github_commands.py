@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kdeploy.events import BuildOutput, Event, Judged, Noted, Phase, PhaseStarted, Warned
+from kdeploy.events import BuildOutput, Event, Judged, Noted, Phase, PhaseEnded, PhaseStarted, Warned
 from kdeploy.model import CheckResult, Culprit, Reason, State, Verdict
 from kdeploy.report.github.commands import ENDGROUP, command, error, group, masks
 from kdeploy.report.github.outputs import LARGEST, OUTPUTS, file_text, outputs
@@ -82,8 +82,36 @@ def test_no_hostile_text_in_any_field_gives_a_command(failed_report: Report, clo
         for event in hostile_events(text):
             sink.emit(redactor.scrub(event))
         sink.finish(redactor.scrub(hostile_report(failed_report, text)))
-        forged = [each for each in commands(stream.getvalue()) if (each.name, each.data) != ("stop-commands", TOKEN)]
-        assert forged == [], repr(text)
+        found = [each for each in commands(stream.getvalue()) if (each.name, each.data) != ("stop-commands", TOKEN)]
+        assert [each.name for each in found] == ["group", "endgroup"], repr(text)
+        assert found[0].data.startswith("build"), repr(text)
+
+
+def test_each_phase_is_a_group_that_ends_before_the_next_line_that_is_not_its_own(
+    failed_report: Report, clock: Any
+) -> None:
+    stream = io.StringIO()
+    sink = PlainSink(stream, clock=clock, redact=Redactor(), shows=shows_at(0), token=TOKEN)
+    for event in (
+        PhaseStarted(phase=Phase.BUILD, detail="web"),
+        BuildOutput(line="#1 done"),
+        PhaseEnded(phase=Phase.BUILD, seconds=2.0, failed=False),
+        PhaseStarted(phase=Phase.ROLLOUT),
+    ):
+        sink.emit(event)
+    sink.finish(failed_report)
+    lines = stream.getvalue().splitlines()
+    assert lines[:7] == [
+        "::group::build web",
+        f"::stop-commands::{TOKEN}",
+        "  | #1 done",
+        f"::{TOKEN}::",
+        "::endgroup::",
+        "ok: build 2.0s",
+        "::group::rollout",
+    ]
+    assert lines[7] == "::endgroup::"
+    assert lines[8].startswith("FAILED: rolled-back")
 
 
 def test_no_hostile_text_in_any_field_forges_an_output(failed_report: Report) -> None:
