@@ -86,7 +86,8 @@ def _directives(rows: Sequence[str]) -> str:
 
 
 def _instructions(rows: Sequence[str], escape: str) -> Iterator[Line]:
-    continued = re.compile(re.escape(escape) + r"[ \t]*$")
+    mark = re.escape(escape)
+    continued = re.compile(f"(?<!{mark}){mark}[ \\t]*$")  # one that is escaped itself continues nothing
     at = 0
     while at < len(rows):
         number, text, goes_on = at + 1, "", True
