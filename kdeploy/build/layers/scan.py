@@ -104,11 +104,12 @@ def _records(file: _Forward) -> Iterator[Record]:
             archive.members = []  # type: ignore[attr-defined]  # else it keeps every one
             file.begin_headers()
             path = posixpath.normpath(f"/{member.name}").lstrip("/")
+            record = _record(path, member, archive)
             entries += 1
-            text += len(path) + len(member.linkname)
+            text += len(path) + len(member.linkname) + _kept(record)
             if len(path) > _MAX_PATH or entries > _MAX_ENTRIES or text > _MAX_TEXT:
                 raise ScanError("it has more and longer names than an image has")
-            yield _record(path, member, archive)
+            yield record
 
 
 def _record(path: str, member: tarfile.TarInfo, archive: tarfile.TarFile) -> Record:
@@ -125,6 +126,13 @@ def _record(path: str, member: tarfile.TarInfo, archive: tarfile.TarFile) -> Rec
         content = archive.extractfile(member)
         return Record(path, File(content.read() if content else None))
     return Record(path, File())
+
+
+def _kept(record: Record) -> int:
+    """How much a record holds beside its names."""
+    if isinstance(record.what, Attributes):
+        return sum(len(key) + len(value) for key, value in record.what.xattrs.items())
+    return len(record.what.content or b"") if isinstance(record.what, File) else 0
 
 
 def _attributes(member: tarfile.TarInfo) -> Attributes:

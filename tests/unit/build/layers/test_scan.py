@@ -143,6 +143,17 @@ def test_too_many_entries_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         scan(Trickle(layer(*(member(f"f{number}") for number in range(4)))))
 
 
+def test_attributes_and_accounts_that_would_fill_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanning, "_MAX_TEXT", 1 << 20)
+    attributes = {"SCHILY.xattr.user.x": "a" * (1 << 19)}
+    folders = [member(f"d{number}", tarfile.DIRTYPE, pax_headers=attributes) for number in range(3)]
+    accounts = [member("etc/passwd") for _ in range(3)]
+    for entries, contents in ((folders, []), (accounts, [bytes(1 << 19)] * 3)):
+        assert len(scan(Trickle(layer(*entries[:1], contents=contents), 1 << 16))) == 1
+        with pytest.raises(ScanError, match="more and longer names"):
+            scan(Trickle(layer(*entries, contents=contents), 1 << 16))
+
+
 def test_a_bomb_is_passed_over_and_never_held() -> None:
     """50 MB of zeros in 50 kB: the file's content is skipped piece by piece."""
     bomb = gzip.compress(layer(member("zeros"), contents=[bytes(50 << 20)]))
