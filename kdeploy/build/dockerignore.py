@@ -25,7 +25,7 @@ def parse_dockerignore(text: str, *, strict: bool = False) -> tuple[Rule, ...]:
 
     A pattern that is none is left out; with `strict` it raises ValueError, as Docker refuses it.
     """
-    return tuple(_rules(text.removeprefix("\ufeff").splitlines(), strict=strict))
+    return tuple(_rules(text.removeprefix("\ufeff").split("\n"), strict=strict))
 
 
 def is_ignored(path: str, rules: Sequence[Rule]) -> bool:

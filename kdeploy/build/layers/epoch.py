@@ -20,9 +20,10 @@ def epoch_of(args: Mapping[str, str], env: Mapping[str, str], created: str) -> i
     """
     text = args.get(VARIABLE) or env.get(VARIABLE)
     if text:
-        if not (text.isascii() and text.isdigit()) or int(text[:20]) > _LAST:
+        digits = text.lstrip("0") or "0"
+        if not (text.isascii() and text.isdigit()) or int(digits[:20]) > _LAST:
             raise BuildError(f"{VARIABLE}={one_line(text, 40)} is no time", hint="give whole seconds since 1970")
-        return int(text)
+        return int(digits)
     try:
         return min(max(int(datetime.fromisoformat(created).timestamp()), 0), _LAST)
     except (ValueError, OverflowError):

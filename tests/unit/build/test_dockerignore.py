@@ -51,6 +51,12 @@ def test_a_path_is_matched_as_docker_does(text: str, path: str, ignored: bool) -
     assert is_ignored(path, parse_dockerignore(text)) is ignored
 
 
+@pytest.mark.parametrize("mark", ["\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_a_newline_alone_ends_a_line(mark: str) -> None:
+    rules = parse_dockerignore(f"secret{mark}*\r\ndocs")
+    assert [is_ignored(path, rules) for path in (f"secret{mark}x", "docs", "app.py")] == [True, True, False]
+
+
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_any_text_is_read_without_an_error(text: str, path: str) -> None:
     is_ignored(path, parse_dockerignore(text))
