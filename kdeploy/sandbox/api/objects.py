@@ -24,7 +24,7 @@ from kdeploy.sandbox.core.errors import AlreadyExistsError
 from kdeploy.sandbox.core.field_errors import immutable, invalid
 from kdeploy.sandbox.core.metadata import created, key_of, replaced, suffix
 from kdeploy.sandbox.core.resources import ENDPOINTS, NAMESPACES, PODS, SERVICES, Resource
-from kdeploy.sandbox.core.store import Store
+from kdeploy.sandbox.core.store import Store, check_same
 from kdeploy.sandbox.core.validate import validate
 
 _RETURNED = frozenset({PODS, SERVICES, NAMESPACES})
@@ -177,6 +177,7 @@ class Objects:
         resource, subresource = asked.resource, asked.subresource
         if subresource == "scale":
             obj = scale.scaled(stored, obj)
+        check_same(resource, asked.name, stored, obj)
         if subresource != "status":
             obj = for_update(resource, obj, stored)
             validate(resource, obj, stored)

@@ -113,7 +113,7 @@ class Store:
         """
         namespace, name = key_of(obj)
         stored = self._stored(resource, namespace, name)
-        _check_same(resource, name, stored, obj)
+        check_same(resource, name, stored, obj)
         new = replaced(resource, stored, obj, subresource, self.version + 1)
         if new is stored:
             return stored
@@ -251,7 +251,8 @@ class Store:
                     self._remove(resource, obj, now, "Background")
 
 
-def _check_same(resource: Resource, name: str, stored: Obj, obj: Obj) -> None:
+def check_same(resource: Resource, name: str, stored: Obj, obj: Obj) -> None:
+    """Raises ConflictError where `obj` has a resourceVersion or uid that is not that of `stored`."""
     has, wanted = stored["metadata"], obj["metadata"]
     if wanted.get("uid") not in (None, "", has["uid"]):
         raise ConflictError(

@@ -88,6 +88,25 @@ def test_a_dry_run_shows_what_would_be_and_stores_nothing(api: Api) -> None:
     assert (api.store.version, api.writes) == (before, writes)
 
 
+@pytest.mark.parametrize("query", ["", "?dryRun=All"])
+@pytest.mark.parametrize(("method", "media_type"), [("PUT", "application/json"), ("PATCH", MERGE)])
+@pytest.mark.parametrize("replicas", [3, -1])
+def test_what_was_read_before_another_change_is_a_conflict_whatever_it_says(
+    api: Api, method: str, media_type: str, query: str, replicas: int
+) -> None:
+    stale = api("POST", DEPLOYMENTS, deployment()).body
+    api("PATCH", f"{DEPLOYMENTS}/web", {"metadata": {"labels": {"a": "b"}}}, MERGE)
+    sent = {**stale, "spec": {**stale["spec"], "replicas": replicas}}
+    assert code(api, method, f"{DEPLOYMENTS}/web{query}", sent, media_type) == 409
+
+
+@pytest.mark.parametrize("query", ["", "?dryRun=All"])
+def test_what_is_put_in_the_place_of_another_object_of_its_name_is_a_conflict(api: Api, query: str) -> None:
+    stored = api("POST", DEPLOYMENTS, deployment()).body
+    other = {**stored, "metadata": {"name": "web", "uid": "other"}}
+    assert code(api, "PUT", f"{DEPLOYMENTS}/web{query}", other) == 409
+
+
 def test_all_that_a_selector_finds_is_deleted(api: Api) -> None:
     for name, tier in (("a", "front"), ("b", "front"), ("c", "back")):
         api("POST", DEPLOYMENTS, deployment(name, tier=tier))
