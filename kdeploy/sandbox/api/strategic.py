@@ -103,11 +103,14 @@ def _merge_list(field: Field, old: Sequence[Any], new: Sequence[Any]) -> list[An
 
 def _merge_items(type_: Type, key: str, old: Sequence[Obj], new: Sequence[Obj]) -> list[Obj]:
     fields = (struct(type_.item.name) if type_.item is not None else None) or {}
-    merged = {_name(item, key): item for item in old}
+    merged, places = list(old), _places(old, key)
     for item in new:
-        name = _name(item, key)
-        merged[name] = _merge_struct(fields, merged[name], item) if name in merged else _plain(item)
-    return list(merged.values())
+        place = places.setdefault(_name(item, key), len(merged))
+        if place < len(merged):
+            merged[place] = _merge_struct(fields, merged[place], item)
+        else:
+            merged.append(_plain(item))
+    return merged
 
 
 def _ordered(field: Field | None, merged: Any, original: Any, order: Sequence[Any]) -> list[Any]:
@@ -118,8 +121,7 @@ def _ordered(field: Field | None, merged: Any, original: Any, order: Sequence[An
 
 def _interleaved(merged: Sequence[Any], wanted: Sequence[Any], before: Sequence[Any], key: str | None) -> list[Any]:
     """The items in the order of `wanted`; those that it does not name go where they stood in `before`."""
-    order = {_name(item, key): index for index, item in enumerate(wanted)}
-    stood = {_name(item, key): index for index, item in enumerate(before)}
+    order, stood = _places(wanted, key), _places(before, key)
     named = [(_name(item, key), item) for item in merged]
     left = deque(sorted((p for p in named if p[0] not in order), key=lambda pair: stood.get(pair[0], len(stood))))
     right = deque(sorted((p for p in named if p[0] in order), key=lambda pair: order[pair[0]]))
@@ -129,6 +131,14 @@ def _interleaved(merged: Sequence[Any], wanted: Sequence[Any], before: Sequence[
         first = left if one is not None and other is not None and one < other else right
         found.append(first.popleft()[1])
     return [*found, *(item for _, item in left), *(item for _, item in right)]
+
+
+def _places(items: Sequence[Any], key: str | None) -> dict[Any, int]:
+    """Where the items stand, by their names; of those that share one, the first."""
+    places: dict[Any, int] = {}
+    for index, item in enumerate(items):
+        places.setdefault(_name(item, key), index)
+    return places
 
 
 def _name(item: Any, key: str | None) -> Any:

@@ -102,6 +102,24 @@ def test_any_patch_is_applied_or_refused(original: dict[str, Any], patch: Any) -
         merge("Deployment", original, {"spec": patch})
 
 
+def test_items_that_share_their_key_are_kept_and_a_patch_is_for_the_first() -> None:
+    dns = [{"port": 53, "name": "udp", "protocol": "UDP"}, {"port": 9}, {"port": 53, "name": "tcp", "protocol": "TCP"}]
+
+    def ports(*patch: dict[str, Any]) -> list[Any]:
+        merged = merge("Service", {"spec": {"ports": dns}}, {"spec": {"ports": list(patch)}})["spec"]["ports"]
+        return [(one["port"], one.get("name")) for one in merged]
+
+    assert sorted(ports({"port": 80, "name": "web"})) == [(9, None), (53, "tcp"), (53, "udp"), (80, "web")]
+    assert sorted(ports({"port": 53, "name": "first"})) == [(9, None), (53, "first"), (53, "tcp")]
+    assert sorted(ports({"port": 80, "name": "a"}, {"port": 80, "name": "b"})) == [
+        (9, None),
+        (53, "tcp"),
+        (53, "udp"),
+        (80, "b"),
+    ]
+    assert ports({"port": 53, "$patch": "delete"}) == [(9, None)]
+
+
 def test_scalars_are_merged_without_doubles() -> None:
     old, new = {"metadata": {"finalizers": ["a", "b"]}}, {"metadata": {"finalizers": ["b", "c"]}}
     assert merge("Pod", old, new)["metadata"]["finalizers"] == ["a", "b", "c"]
