@@ -135,6 +135,8 @@ class _Parser:
     def _values(self) -> list[str]:
         if self.take() != "(":
             raise SelectorError(f"found '{self.last}' expected: '('")
+        if self.next == ")":
+            raise SelectorError("values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty")
         values = [""]
         while self.take() != ")":
             if self.last == ",":

@@ -46,7 +46,7 @@ def finds(labels: str, obj: dict[str, Any]) -> bool:
         (" app = web , tier = front ", True),
         ("app=web,tier=back", False),
         ("empty=", True),
-        ("empty in ()", True),
+        ("empty in (,)", True),
         ("app in (web,)", True),
         ("example.com/x=y", True),
     ],
@@ -54,6 +54,9 @@ def finds(labels: str, obj: dict[str, Any]) -> bool:
 def test_a_label_selector_finds_what_it_describes(text: str, found: bool) -> None:
     labels = {"app": "web", "tier": "front", "size": "3", "empty": "", "example.com/x": "y"}
     assert finds(text, pod(labels)) is found
+
+
+_NO_VALUES = "for 'in', 'notin' operators, values set can't be empty"
 
 
 @pytest.mark.parametrize(
@@ -65,6 +68,10 @@ def test_a_label_selector_finds_what_it_describes(text: str, found: bool) -> Non
         ("a=b,", "found '', expected: identifier after ','"),
         ("a=b c", "found 'c', expected: ',' or 'end of string'"),
         ("a in b", "unable to parse requirement: found 'b' expected: '('"),
+        *(
+            (text, f"unable to parse requirement: values: Invalid value: []: {_NO_VALUES}")
+            for text in ("a in ()", "a notin ( )", "a in (),b")
+        ),
     ],
 )
 def test_nonsense_is_refused_in_the_api_servers_words(text: str, words: str) -> None:
