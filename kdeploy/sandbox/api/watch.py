@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
 from kdeploy.model import Obj
@@ -26,7 +26,10 @@ LONGEST = 3600.0
 """Seconds that a watch lasts where the client does not say."""
 
 MOST_WAITING = 10_000
-"""Events that wait for one client: a change of a thousand pods at once is no reason to cut it off."""
+"""Events that wait for one client: a change of a thousand pods at once is no reason to cut it off.
+
+What a watch begins with does not count: that there is much of it is no fault of the client's.
+"""
 
 _INITIAL_END = "k8s.io/initial-events-end"
 
@@ -39,9 +42,15 @@ class Watch:
         self._namespace = namespace
         self._selector = selector
         self._cut = cut
+        self._first: deque[Obj] = deque()
         self._waiting: deque[Obj] = deque()
         self._news = asyncio.Event()
         self.ended = False
+
+    def begin(self, told: Iterable[Obj]) -> None:
+        """Has all of this sent before anything else."""
+        self._first.extend(told)
+        self._news.set()
 
     def offer(self, event: Event) -> None:
         """Takes an event of its resource in, if it is one for this client."""
@@ -56,6 +65,7 @@ class Watch:
         self._waiting.append(told)
         self._news.set()
         if len(self._waiting) > MOST_WAITING:
+            self._first.clear()
             self._waiting.clear()
             self.end()
             self._cut()
@@ -67,12 +77,13 @@ class Watch:
 
     def take(self) -> Obj | None:
         """What is to be sent next, None where there is nothing."""
-        return self._waiting.popleft() if self._waiting else None
+        waiting = self._first or self._waiting
+        return waiting.popleft() if waiting else None
 
     async def news(self, timeout: float) -> bool:
         """Waits until there is something to take or the watch has ended; False after `timeout` seconds."""
         self._news.clear()
-        if self._waiting or self.ended:
+        if self._first or self._waiting or self.ended:
             return True
         try:
             await asyncio.wait_for(self._news.wait(), timeout)
@@ -94,10 +105,9 @@ class Watches:
         watch = Watch(asked.resource, asked.namespace, selector, cut)
         version = asked.query.get("resourceVersion") or ""
         if version in ("", "0") or asked.flag("sendInitialEvents"):
-            for obj in present:
-                watch.put({"type": "ADDED", "object": obj})
+            watch.begin({"type": "ADDED", "object": obj} for obj in present)
             if asked.flag("sendInitialEvents"):
-                watch.put(self.bookmark(asked.resource, initial=True))
+                watch.begin([self.bookmark(asked.resource, initial=True)])
         else:
             self._resume(watch, version)
         self._open[asked.resource].add(watch)

@@ -254,6 +254,18 @@ def test_a_client_that_does_not_read_is_cut_off_and_holds_up_nobody(
         assert stream.next()[0] == "MODIFIED"
 
 
+def test_a_watch_may_begin_with_more_than_may_wait(served: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "MOST_WAITING", 2)
+    for name in "abcde":
+        put(served, name)
+    query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "allowWatchBookmarks": "true"}
+    with watching(served, **query) as stream:
+        assert [named(stream.next()) for _ in range(5)] == [("ADDED", name) for name in "abcde"]
+        assert stream.next()[0] == "BOOKMARK"
+        put(served, "a", app="web")
+        assert named(stream.next()) == ("MODIFIED", "a")
+
+
 def test_a_server_that_stops_ends_its_watches_at_once() -> None:
     with ExitStack() as server:
         served = server.enter_context(world())
