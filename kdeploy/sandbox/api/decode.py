@@ -14,6 +14,9 @@ from kdeploy.sandbox.api.fields import Struct, Type, struct
 from kdeploy.sandbox.core.quantities import WRONG, canonical
 from kdeploy.sandbox.core.timestamps import to_seconds
 
+DEEPEST = 200
+"""Levels of JSON that an object may have, so that whatever is stored can be written out again, in a list too."""
+
 _INTEGERS = {"int32": 2**31, "int64": 2**63}
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
@@ -36,7 +39,20 @@ def decode(kind: str, sent: Mapping[str, Any]) -> Decoded:
     fields = struct(kind)
     if fields is None:
         raise KeyError(kind)
+    if is_too_deep(sent):
+        raise MismatchError("exceeded max depth")
     return Decoded(obj=reader.struct(kind, fields, sent, _Place()), unknown=reader.unknown)
+
+
+def is_too_deep(value: Any) -> bool:
+    """Whether a JSON value has more than DEEPEST levels. It takes them one by one, so that none is too deep for it."""
+    level = [value]
+    for _ in range(DEEPEST):
+        inner = [one.values() if isinstance(one, Mapping) else one for one in level if isinstance(one, Mapping | list)]
+        if not inner:
+            return False
+        level = [value for values in inner for value in values]
+    return any(isinstance(one, Mapping | list) for one in level)
 
 
 @dataclass(frozen=True, slots=True)

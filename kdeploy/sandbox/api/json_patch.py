@@ -27,7 +27,8 @@ _MOST_COPIED = 3 * 1024 * 1024
 def apply(obj: Obj, operations: Any) -> Any:
     """`obj` as the operations change it, which may be no object any more.
 
-    Raises ApiError: 400 for what is no patch, 413 for too many operations, 422 for one that cannot be carried out.
+    Raises ApiError: 400 for what is no patch, 413 for too many operations, 422 for one that cannot be carried out; and
+    RecursionError for what is nested too deeply.
     """
     if not isinstance(operations, list):
         named = json_name(operations)
@@ -39,7 +40,7 @@ def apply(obj: Obj, operations: Any) -> Any:
         raise status.failure(413, "RequestEntityTooLarge", f"Request entity too large: {said}")
     try:
         return _Patch(operations).apply(obj)
-    except (jsonpatch.JsonPatchException, JsonPointerException, TypeError, ValueError, RecursionError):
+    except (jsonpatch.JsonPatchException, JsonPointerException, TypeError, ValueError):
         raise status.rejected() from None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from kdeploy.model import Obj
 from kdeploy.sandbox.api import json_patch, status, strategic
-from kdeploy.sandbox.api.decode import json_name
+from kdeploy.sandbox.api.decode import is_too_deep, json_name
 
 JSON = "application/json-patch+json"
 MERGE = "application/merge-patch+json"
@@ -22,9 +22,14 @@ def patched(kind: str, obj: Obj, media_type: str, patch: Any) -> Obj:
     """
     if media_type not in ACCEPTED:
         raise status.unsupported_media_type(ACCEPTED)
-    changed = json_patch.apply(obj, patch) if media_type == JSON else _merged(kind, obj, media_type, patch)
+    try:
+        changed = json_patch.apply(obj, patch) if media_type == JSON else _merged(kind, obj, media_type, patch)
+    except RecursionError:
+        raise _too_deep() from None
     if not isinstance(changed, Mapping):
         raise status.rejected()
+    if is_too_deep(changed):
+        raise _too_deep()
     return changed
 
 
@@ -38,6 +43,10 @@ def _merged(kind: str, obj: Obj, media_type: str, patch: Any) -> Any:
         return strategic.merge(kind, obj, patch)
     except strategic.StrategicError as error:
         raise status.bad_request(str(error)) from None
+
+
+def _too_deep() -> status.ApiError:
+    return status.bad_request("error decoding patch: exceeded max depth")
 
 
 def merge(original: Any, patch: Any) -> Any:

@@ -102,7 +102,8 @@ class _Server:
         if path.startswith(_OPEN):
             return _open(path)
         scheme, _, given = request.headers.get("Authorization", "").strip().partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token.reveal().encode()):
+        sent = given.strip().encode(errors="surrogateescape")  # the bytes that aiohttp has read, text or not
+        if scheme.lower() != "bearer" or not hmac.compare_digest(sent, self._token.reveal().encode()):
             raise status.unauthorized()
         if (known := _document(request, path)) is not None:
             return known

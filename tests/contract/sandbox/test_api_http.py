@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,6 +46,12 @@ def test_nobody_is_let_in_without_the_token(served: World, authorization: str | 
         assert (reply.status, reply.json["message"], reply.json["reason"]) == (401, "Unauthorized", "Unauthorized")
 
 
+def test_a_token_that_is_no_text_lets_nobody_in(served: World) -> None:
+    with socket.create_connection(("127.0.0.1", served.port), 5) as client:
+        client.sendall(b"GET /api HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\r\nConnection: close\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 401 ")
+
+
 def test_anybody_may_ask_whether_it_lives_and_which_version_it_is(served: World) -> None:
     for path in ("/healthz", "/readyz", "/livez", "/readyz/ping"):
         reply = Client(port=served.port)("GET", path)
@@ -74,6 +81,40 @@ def test_a_body_that_is_none_is_refused(served: World, body: bytes, media_type: 
         reply = ask(served, method, path, body, Content_Type=media_type)
         assert (reply.status, reply.json["reason"], reply.json["code"]) == (code, reason, code)
     assert ask(served, "GET", PATH).json["items"] == []
+
+
+def nested(depth: int) -> bytes:
+    return b'{"a":' * depth + b"1" + b"}" * depth
+
+
+@pytest.mark.parametrize("depth", [200, 500, 900, 980])
+def test_an_object_that_is_nested_too_deeply_is_refused_and_no_later_list_breaks(served: World, depth: int) -> None:
+    path = "/apis/apps/v1/namespaces/shop/controllerrevisions"
+    revision = b'{"metadata":{"name":"a"},"revision":1,"data":%b}'
+    reply = ask(served, "POST", path, revision % nested(depth))
+    assert (reply.status, reply.json["reason"]) == (400, "BadRequest")
+    assert ask(served, "POST", path, revision % nested(199)).status == 201
+    assert len(ask(served, "GET", path).json["items"]) == 1
+    merge = "application/merge-patch+json"
+    assert ask(served, "PATCH", f"{path}/a", b'{"revision":2}', Content_Type=merge).status == 200
+
+
+@pytest.mark.parametrize("depth", [300, 500, 900])
+@pytest.mark.parametrize(
+    ("media_type", "patch"),
+    [
+        ("merge-patch", b'{"spec":{"x":%b}}'),
+        ("strategic-merge-patch", b'{"spec":{"template":{"spec":{"x":%b}}}}'),
+        ("json-patch", b'[{"op":"add","path":"/spec/x","value":%b}]'),
+    ],
+    ids=["merge", "strategic", "json"],
+)
+def test_a_patch_that_is_nested_too_deeply_is_refused(served: World, media_type: str, patch: bytes, depth: int) -> None:
+    ask(served, "POST", PATH, deployment())
+    for query in ("", "?fieldValidation=Strict"):
+        body, type_ = patch % nested(depth), f"application/{media_type}+json"
+        reply = ask(served, "PATCH", f"{PATH}/web{query}", body, Content_Type=type_)
+        assert (reply.status, reply.json["reason"]) == (400, "BadRequest")
 
 
 @pytest.mark.parametrize(
