@@ -23,6 +23,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from kdeploy.text import one_line
@@ -139,7 +140,7 @@ def _unpack_layer(tar: _Tar, layer: Layer, root: Path, spent: _Spent) -> None:
             if path.name.startswith(WHITEOUT):
                 _white_out(path, root, own)
             elif path.parts:
-                _extract(archive, member, path, root)
+                _extract(archive, member, path, root, spent)
                 own.update((path, *path.parents))
     if tar.digest() != layer.diff_id:
         raise UnpackError(f"a layer is not the one that the image's config names: {one_line(layer.diff_id, 80)}")
@@ -155,7 +156,7 @@ def _path(name: str, limits: Limits) -> PurePosixPath:
     return path
 
 
-def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, path: PurePosixPath, root: Path) -> None:
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, path: PurePosixPath, root: Path, spent: _Spent) -> None:
     _check_parents(path, root)
     if member.issym():
         _check_symlink(member, path)
@@ -166,7 +167,7 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, path: PurePosixP
     place = root / path
     if not (member.isdir() and _is_real_dir(place)):
         _remove(place)
-    place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    _make_folders(place.parent, spent)
     if member.isdir():
         place.mkdir(mode=0o755, exist_ok=True)
     elif member.issym():
@@ -175,6 +176,14 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, path: PurePosixP
         place.hardlink_to(root / member.linkname)
     else:
         _write(archive, member, place)
+
+
+def _make_folders(place: Path, spent: _Spent) -> None:
+    """Makes the folders that the layer does not name itself: each is an entry too."""
+    missing = list(takewhile(lambda folder: not folder.exists(), (place, *place.parents)))
+    for folder in reversed(missing):
+        spent.entry()
+        folder.mkdir(mode=0o755)
 
 
 def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> None:

@@ -179,6 +179,14 @@ def test_a_bomb_is_stopped_while_it_unpacks(scene: Scene, limits: Limits, words:
     assert sum(path.stat().st_size for path in scene.root.iterdir()) < 5_000_000
 
 
+def test_folders_that_a_layer_does_not_name_are_entries_too(scene: Scene) -> None:
+    deep = tuple(file("/".join((name, *["d"] * 9, "f"))) for name in "abc")
+    assert len(scene.unpack(deep[:1], limits=Limits(entries=11))) == 11
+    with pytest.raises(UnpackError, match="more than 20 entries"):
+        scene.unpack(deep[1:], limits=Limits(entries=20))
+    assert sum(1 for _ in scene.root.rglob("*")) <= 11 + 20
+
+
 def test_a_header_that_would_fill_the_memory_is_refused(scene: Scene) -> None:
     info = tarfile.TarInfo("x")
     info.type, info.size = tarfile.XHDTYPE, 2 << 20
