@@ -13,6 +13,7 @@ It imports nothing of kdeploy, and little else, so that it starts in 30 ms.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -52,6 +53,8 @@ def _start(task: dict[str, object]) -> int:
             _execute(task)
         except OSError as error:
             os.write(report, str(error.strerror).encode())
+        except ValueError:  # a NUL in a word or a variable: Python does not even ask the system
+            os.write(report, os.strerror(errno.EINVAL).encode())
         finally:
             os._exit(127)
     os.close(report)

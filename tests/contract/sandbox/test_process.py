@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,14 @@ async def test_a_program_that_cannot_be_run_is_told_as_runc_does() -> None:
     for program, words in (("/nope", "no such file or directory"), ("/etc/passwd", "permission denied")):
         with pytest.raises(StartError, match=f'exec: "{program}": {words}'):
             await start(Command(program=program, argv=(program,), env={}, folder="/"), Output())
+
+
+@run
+async def test_words_that_no_system_takes_are_told_as_runc_does() -> None:
+    words, variables = {"argv": ("python3", "a\0b")}, {"env": {"A": "a\0b"}}
+    for wrong in (words, variables):
+        with pytest.raises(StartError, match='exec: "python3": invalid argument'):
+            await start(replace(python("pass"), **wrong), Output())
 
 
 @run
