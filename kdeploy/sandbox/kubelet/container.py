@@ -21,7 +21,7 @@ from kdeploy.sandbox.core.probe import Kind, probe_of
 from kdeploy.sandbox.core.timestamps import to_text
 from kdeploy.sandbox.kubelet.command import Command, StartError
 from kdeploy.sandbox.kubelet.hooks import HookError, Inside
-from kdeploy.sandbox.kubelet.logs import Log
+from kdeploy.sandbox.kubelet.logs import Log, remove
 from kdeploy.sandbox.kubelet.node import Node
 from kdeploy.sandbox.kubelet.prepare import HeldError, Prepared, prepare_command, prepare_image
 from kdeploy.sandbox.kubelet.probes import Probes
@@ -183,7 +183,7 @@ class Container:
             self.last = self.state
         self.runs += 1
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / f"{self.runs - 3}.log").unlink(missing_ok=True)
+        remove(self.folder / f"{self.runs - 3}.log")
         self.log = Log(self.log_path(), self.node.now)
         self._tell("Created", "Container created")
 
@@ -276,10 +276,11 @@ class Container:
         grace = self._grace if self._stop.is_set() else float(self.pod["spec"].get("terminationGracePeriodSeconds", 30))
         if self._stop.is_set():
             self._tell("Killing", f"Stopping container {self.name}")
-        began = self.node.now()
+        clock = asyncio.get_running_loop().time  # no jump of the machine's clock makes it shorter or longer
+        began = clock()
         if grace > 0:
             await inside.before_stop(grace)
-        await process.stop(max(grace - (self.node.now() - began), 2.0 if grace > 0 else 0.0))
+        await process.stop(max(grace - (clock() - began), 2.0 if grace > 0 else 0.0))
 
     def _set(self, state: Obj, *, started: bool | None = None) -> None:
         self.state = state

@@ -106,6 +106,12 @@ def read_lines(path: Path) -> Iterator[Line]:
                 yield Line(time.decode("ascii", "replace"), text, tag == b"F")
 
 
+def remove(path: Path) -> None:
+    """Removes a log with what was put aside of it. One that is not there is no error."""
+    for place in (path, _aside(path)):
+        place.unlink(missing_ok=True)
+
+
 def to_nano_text(seconds: float) -> str:
     """RFC 3339 with nine digits, as a container runtime writes it."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S.%f}000Z"

@@ -41,7 +41,7 @@ class Pod:
 
     def stop(self, grace: float) -> None:
         """Ends it within `grace` seconds, sidecars last. A second call can only make that sooner."""
-        self._deadline = min(self._deadline, self._node.now() + grace)
+        self._deadline = min(self._deadline, asyncio.get_running_loop().time() + grace)
         self._stopping.set()
         for container in self.containers:
             if not is_sidecar(container.spec) or grace <= 0:
@@ -82,7 +82,7 @@ class Pod:
             if passed:
                 await asyncio.gather(*(group.create_task(each.run()) for each in self.main))
             for each in reversed(self.init):
-                each.stop(max(0.0, min(self._deadline - self._node.now(), self._grace)))
+                each.stop(max(0.0, min(self._deadline - asyncio.get_running_loop().time(), self._grace)))
 
     async def _pass(self, container: Container, task: asyncio.Task[None]) -> bool:
         """Waits until the next container may begin; False where none may."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kdeploy.sandbox.kubelet.logs import LONGEST, Log, read_lines
+from kdeploy.sandbox.kubelet.logs import LONGEST, Log, read_lines, remove
 
 
 def log(folder: Path, *, cap: int = 1000) -> Log:
@@ -54,5 +54,6 @@ def test_who_watches_gets_what_comes_and_is_told_of_the_end(tmp_path: Path) -> N
     assert told == [[b"one", b"two"], [b"half"], []]
 
 
-def test_a_log_that_is_not_there_has_no_lines(tmp_path: Path) -> None:
+def test_a_log_that_is_not_there_has_no_lines_and_is_removed_already(tmp_path: Path) -> None:
     assert list(read_lines(tmp_path / "none")) == []
+    remove(tmp_path / "none")
