@@ -31,7 +31,10 @@ class Half(asyncio.Protocol):
         transport.pause_reading()
 
     def join(self, other: Half) -> None:
-        """Begins to pass on."""
+        """Begins to pass on. If the other one was lost before, this one ends as well."""
+        if other.transport is None:
+            self.break_off()
+            return
         self.other, other.other = other, self
         for half in (self, other):
             half._begin()

@@ -35,6 +35,9 @@ class Transport(asyncio.Transport):
     def close(self) -> None:
         self.told.append("close")
 
+    def abort(self) -> None:
+        self.told.append("abort")
+
 
 def half() -> tuple[Half, Transport]:
     made, transport = Half(), Transport()
@@ -64,3 +67,11 @@ def test_an_end_that_comes_early_leaves_the_answer_its_way() -> None:
     assert server.told == ["pause", b"ask", "eof", "resume"]
     back.data_received(b"answer")
     assert client.told[-1] == b"answer"
+
+
+def test_what_is_lost_before_it_is_joined_ends_the_other_one_too() -> None:
+    (front, client), (back, _) = half(), half()
+    front.data_received(b"ask")
+    back.connection_lost(ConnectionResetError())
+    front.join(back)
+    assert client.told[-1] == "abort"
