@@ -1,12 +1,12 @@
 """Kubernetes events: what `kubectl describe` shows of an object's life. The same one again only counts up.
 
-client-go/tools/record/events_cache.go. As on a real API server, an event is kept for an hour.
+client-go/tools/record/events_cache.go. As on a real API server, an event is kept for an hour from when it came last.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Any
+from collections import OrderedDict
+from typing import Any, NamedTuple
 
 from kdeploy.model import Obj
 from kdeploy.sandbox.core.changes import Tell
@@ -24,38 +24,43 @@ _NEW_API = {"default-scheduler": {"Scheduled": "Binding", "FailedScheduling": "S
 _Same = tuple[str, ...]
 
 
+class _Known(NamedTuple):
+    """An event that is counted up: its namespace and name, and when it came last."""
+
+    key: tuple[str, str]
+    last: float
+
+
 class Recorder:
     """Writes events into a store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._names: dict[_Same, tuple[str, str]] = {}
-        self._ages: deque[tuple[float, _Same]] = deque()
+        self._known: OrderedDict[_Same, _Known] = OrderedDict()  # what came last stands last
 
     def tell(self, told: Tell, now: float) -> None:
         """Makes an event, or counts the one that says the same."""
         namespace = told.obj["metadata"].get("namespace") or "default"
         uid = told.obj["metadata"].get("uid", "")
         same = (uid, told.component, told.type, told.reason, told.message, told.container)
-        key = self._names.get(same)
-        before = self._store.get(EVENTS, *key) if key is not None else None
-        if before is not None:
+        known = self._known.pop(same, None)
+        before = self._store.get(EVENTS, *known.key) if known is not None else None
+        if known is not None and before is not None:
             counted = {**before, "count": before.get("count", 1) + 1, "lastTimestamp": to_text(now)}
             self._store.replace(EVENTS, counted, now)
+            self._known[same] = _Known(known.key, now)
             return
         # A real one is named after the nanosecond, which is the same here for all that happens at one moment.
         name = f"{told.obj['metadata']['name']}.{int(now) << 32 | self._store.version & 0xFFFFFFFF:x}"
         made = self._store.create(EVENTS, _made(told, namespace, name, now), now)
-        self._names[same] = key_of(made)
-        self._ages.append((now, same))
+        self._known[same] = _Known(key_of(made), now)
 
     def forget_old(self, now: float) -> None:
-        """Deletes events that are older than an hour."""
-        while self._ages and self._ages[0][0] + KEPT <= now:
-            _, same = self._ages.popleft()
-            key = self._names.pop(same, None)
-            if key is not None and self._store.get(EVENTS, *key) is not None:
-                self._store.delete(EVENTS, *key, now)
+        """Deletes events that came last an hour ago."""
+        while self._known and next(iter(self._known.values())).last + KEPT <= now:
+            _, known = self._known.popitem(last=False)
+            if self._store.get(EVENTS, *known.key) is not None:
+                self._store.delete(EVENTS, *known.key, now)
 
 
 def _made(told: Tell, namespace: str, name: str, now: float) -> Obj:

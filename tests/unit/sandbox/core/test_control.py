@@ -16,7 +16,7 @@ from kdeploy.sandbox.core.changes import Tell
 from kdeploy.sandbox.core.control import Controllers
 from kdeploy.sandbox.core.defaults import with_defaults
 from kdeploy.sandbox.core.images import ImageInfo
-from kdeploy.sandbox.core.recorder import Recorder
+from kdeploy.sandbox.core.recorder import KEPT, Recorder
 from kdeploy.sandbox.core.resources import (
     DEPLOYMENTS,
     EVENTS,
@@ -120,11 +120,27 @@ def test_events_are_kept_for_an_hour() -> None:
     assert w.store.list(EVENTS) == []
 
 
-def test_an_event_that_comes_again_stays() -> None:
+def test_an_event_that_comes_again_stays_and_counts_on() -> None:
     w = World(never="never-ready")
     w.workload(image="never", container={"readinessProbe": {"tcpSocket": {"port": 80}, "periodSeconds": 10}})
-    w.run(4000)
-    assert [event["reason"] for event in w.store.list(EVENTS)] == ["Unhealthy"]
+    w.run(3000)
+    (before,) = w.told("Unhealthy")
+    w.run(1000)
+    (event,) = w.store.list(EVENTS)
+    assert event["metadata"]["uid"] == before["metadata"]["uid"]
+    assert event["count"] > before["count"]
+
+
+def test_an_event_is_kept_for_an_hour_from_when_it_came_last() -> None:
+    w = World(good="")
+    w.workload(replicas=1)
+    recorder, told = Recorder(w.store), Tell(w.pods()[0], "Told", "again", "kubelet")
+    for at in (0, 10, KEPT):
+        recorder.tell(told, w.now + at)
+    recorder.forget_old(w.now + 2 * KEPT - 1)
+    assert [event["count"] for event in w.told("Told")] == [3]
+    recorder.forget_old(w.now + 2 * KEPT)
+    assert w.told("Told") == []
 
 
 def test_a_deleted_namespace_leaves_nothing_behind() -> None:
