@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,18 @@ from kdeploy.sandbox.registry.storage import Storage
 
 @dataclass(slots=True, kw_only=True)
 class Upload:
-    """One blob's bytes so far. What `path` holds beyond `size` bytes does not count."""
+    """One blob's bytes so far. What `path` holds beyond `size` bytes does not count.
+
+    `touched`: when somebody added to it last, by `clock`.
+    """
 
     id: str
     repository: str
     path: Path
     size: int = 0
     is_busy: bool = False
+    touched: float
+    clock: Callable[[], float]
     _hash: Any = field(default_factory=hashlib.sha256)
 
     @property
@@ -49,6 +55,7 @@ class Upload:
             os.close(descriptor)
         self._hash.update(piece)
         self.size += len(piece)
+        self.touched = self.clock()
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
@@ -62,22 +69,30 @@ class Upload:
             raise refusal(Code.BLOB_UPLOAD_UNKNOWN, self.id, message="the upload was cancelled meanwhile") from error
         except Exception:
             self.size, self._hash = size, hashed
-            os.truncate(self.path, size)
+            with suppress(FileNotFoundError):  # it was cancelled meanwhile
+                os.truncate(self.path, size)
             raise
 
 
 class Uploads:
-    """The uploads of one registry. They do not outlive the process, nor `lifetime` seconds without a byte."""
+    """The uploads of one registry. They do not outlive the process, nor `lifetime` seconds without a byte.
 
-    def __init__(self, storage: Storage, *, lifetime: float = 3600.0) -> None:
+    `clock` gives seconds that never go back or jump.
+    """
+
+    def __init__(
+        self, storage: Storage, *, lifetime: float = 3600.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._storage = storage
         self._lifetime = lifetime
+        self._clock = clock
         self._open: dict[str, Upload] = {}
 
     def start(self, repository: str) -> Upload:
         """A new, empty one. Raises RegistryError with NAME_INVALID."""
         name = str(uuid.uuid4())
-        upload = Upload(id=name, repository=check_name(repository), path=self._storage.incoming / name)
+        path, now = self._storage.incoming / name, self._clock()
+        upload = Upload(id=name, repository=check_name(repository), path=path, touched=now, clock=self._clock)
         os.close(os.open(upload.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         self._open[name] = upload
         return upload
@@ -117,11 +132,10 @@ class Uploads:
 
     def purge(self, now: float) -> None:
         """Removes what nobody has added to for a lifetime, also of processes before this one. `now`: Unix seconds."""
+        for upload in tuple(self._open.values()):
+            if upload.touched + self._lifetime <= self._clock():
+                self.cancel(upload)
         for path in self._storage.incoming.iterdir():
-            try:
-                if path.stat().st_mtime + self._lifetime > now:
-                    continue
-                path.unlink()
-            except FileNotFoundError:
-                pass
-            self._open.pop(path.name, None)
+            with suppress(FileNotFoundError):
+                if path.name not in self._open and path.stat().st_mtime + self._lifetime <= now:
+                    path.unlink()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from kdeploy.sandbox.registry.errors import RegistryError
+from kdeploy.sandbox.registry.errors import Code, RegistryError, refusal
 from kdeploy.sandbox.registry.names import digest_of
 from kdeploy.sandbox.registry.storage import Storage
 from kdeploy.sandbox.registry.uploads import Uploads
@@ -16,9 +17,24 @@ from tests.unit.sandbox.registry.images import ABSENT, REPOSITORY
 NOW = 1_800_000_000.0
 
 
+class Clock:
+    """Goes on when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 @pytest.fixture
-def uploads(storage: Storage) -> Uploads:
-    return Uploads(storage, lifetime=60.0)
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def uploads(storage: Storage, clock: Clock) -> Uploads:
+    return Uploads(storage, lifetime=60.0, clock=clock)
 
 
 def test_pieces_make_a_blob(storage: Storage, uploads: Uploads) -> None:
@@ -114,6 +130,19 @@ def test_one_request_at_a_time(uploads: Uploads) -> None:
         assert upload.is_busy
 
 
+def test_a_request_that_is_refused_when_its_upload_was_cancelled_is_refused_all_the_same(uploads: Uploads) -> None:
+    upload = uploads.start(REPOSITORY)
+
+    def request() -> None:
+        with uploads.writing(upload):
+            uploads.cancel(upload)
+            raise refusal(Code.DIGEST_INVALID)
+
+    with pytest.raises(RegistryError, match="DIGEST_INVALID"):
+        request()
+    assert not upload.path.exists()
+
+
 def test_what_was_cancelled_meanwhile_is_said_to_be_unknown(uploads: Uploads) -> None:
     upload = uploads.start(REPOSITORY)
 
@@ -127,17 +156,28 @@ def test_what_was_cancelled_meanwhile_is_said_to_be_unknown(uploads: Uploads) ->
     assert not upload.path.exists()
 
 
-def test_what_nobody_adds_to_is_removed_after_its_lifetime(storage: Storage, uploads: Uploads) -> None:
+def test_what_nobody_adds_to_is_removed_after_its_lifetime(storage: Storage, uploads: Uploads, clock: Clock) -> None:
     old, new = uploads.start(REPOSITORY), uploads.start(REPOSITORY)
-    orphan = storage.incoming / "of-a-killed-process"
-    orphan.write_bytes(b"half")
-    for path, age in ((old.path, 61), (orphan, 61), (new.path, 59)):
+    orphans = [storage.incoming / "of-a-killed-process", storage.incoming / "of-another-process"]
+    for path, age in zip(orphans, (61, 59), strict=True):
+        path.write_bytes(b"half")
         os.utime(path, (NOW - age, NOW - age))
+    clock.seconds += 2
+    new.append(b"a")
+    clock.seconds += 59
     uploads.purge(NOW)
-    assert list(storage.incoming.iterdir()) == [new.path]
+    assert set(storage.incoming.iterdir()) == {new.path, orphans[1]}
     assert uploads.find(REPOSITORY, new.id) is new
     with pytest.raises(RegistryError, match="BLOB_UPLOAD_UNKNOWN"):
         uploads.find(REPOSITORY, old.id)
+
+
+@pytest.mark.parametrize("jump", [-1e9, 1e9])
+def test_a_jump_of_the_machines_clock_ends_no_upload(uploads: Uploads, jump: float) -> None:
+    upload = uploads.start(REPOSITORY)
+    uploads.purge(time.time() + jump)
+    upload.append(b"abc")
+    assert uploads.find(REPOSITORY, upload.id) is upload
 
 
 def test_a_link_that_was_put_in_its_place_is_not_followed(uploads: Uploads, tmp_path: Path) -> None:
