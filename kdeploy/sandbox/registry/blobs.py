@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from kdeploy.sandbox.registry.errors import Code, RegistryError, refusal
-from kdeploy.sandbox.registry.names import check_digest, check_name, chunk_range, is_digest
+from kdeploy.sandbox.registry.names import byte_range, check_digest, check_name, chunk_range, is_digest
 from kdeploy.sandbox.registry.storage import Storage
 from kdeploy.sandbox.registry.uploads import Upload, Uploads
 
@@ -18,6 +19,18 @@ _PIECE = 1 << 20
 
 _SMALL = 64 << 10
 """Bytes up to which a thread would cost more than the work."""
+
+
+class _File(web.FileResponse):
+    """A file whose Range is read by RFC 9110: aiohttp refuses each that it does not know, and sends all for "-0"."""
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Sends the head, and of the file what is wanted."""
+        headers = request.headers.copy()
+        wanted = headers.popall("Range", [])
+        if wanted and (known := byte_range(",".join(wanted))):
+            headers["Range"] = known
+        return await super().prepare(request.clone(headers=headers) if wanted else request)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +55,13 @@ class Blobs:
         ]
 
     async def get(self, request: web.Request) -> web.StreamResponse:
-        """GET and HEAD of a blob, with Range; sent by the kernel from its file."""
+        """GET and HEAD of a blob, with a Range of bytes; sent by the kernel from its file."""
         repository, digest = check_name(request.match_info["name"]), check_digest(request.match_info["digest"])
         path = self.storage.blob_path(digest) if self.storage.has_blob(repository, digest) else None
         if path is None:
             raise refusal(Code.BLOB_UNKNOWN, digest)
         headers = {"Docker-Content-Digest": digest, "Content-Type": "application/octet-stream"}
-        return web.FileResponse(path, headers=headers)
+        return _File(path, headers=headers)
 
     async def delete(self, request: web.Request) -> web.Response:
         """Takes the blob from this repository."""

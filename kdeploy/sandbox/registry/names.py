@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 
 from kdeploy.reference import is_path
 from kdeploy.sandbox.registry.errors import Code, refusal
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_NOTHING = re.compile(r"-0+")
 _CHUNK = re.compile(r"([0-9]{1,19})-([0-9]{1,19})")
 
 
@@ -49,6 +51,17 @@ def chunk_range(text: str) -> tuple[int, int] | None:
     """First and last byte of a chunk's Content-Range, "0-1023"; None where it does not read so."""
     match = _CHUNK.fullmatch(text)
     return (int(match[1]), int(match[2])) if match else None
+
+
+def byte_range(text: str) -> str | None:
+    """A Range for one piece, "bytes=0-1023"; None where it is to be ignored: of other units, or several pieces.
+
+    The last 0 bytes cannot be had, and neither can what begins after the end of any file.
+    """
+    unit, _, piece = text.partition("=")
+    if unit.strip().lower() != "bytes" or "," in piece:
+        return None
+    return f"bytes={sys.maxsize}-" if _NOTHING.fullmatch(piece.strip()) else f"bytes={piece.strip()}"
 
 
 def page_size(text: str | None) -> int | None:
