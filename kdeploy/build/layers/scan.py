@@ -11,7 +11,7 @@ import importlib
 import posixpath
 import tarfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol, cast
@@ -103,6 +103,8 @@ def _records(file: _Forward) -> Iterator[Record]:
         while (member := archive.next()) is not None:
             archive.members = []  # type: ignore[attr-defined]  # else it keeps every one
             file.begin_headers()
+            if _size(archive.pax_headers or {}) > _MAX_HEADERS:  # those for all entries, which add up
+                raise ScanError("its headers are larger than those of an image")
             path = posixpath.normpath(f"/{member.name}").lstrip("/")
             record = _record(path, member, archive)
             entries += 1
@@ -131,8 +133,12 @@ def _record(path: str, member: tarfile.TarInfo, archive: tarfile.TarFile) -> Rec
 def _kept(record: Record) -> int:
     """How much a record holds beside its names."""
     if isinstance(record.what, Attributes):
-        return sum(len(key) + len(value) for key, value in record.what.xattrs.items())
+        return _size(record.what.xattrs)
     return len(record.what.content or b"") if isinstance(record.what, File) else 0
+
+
+def _size(headers: Mapping[str, str]) -> int:
+    return sum(len(key) + len(value) for key, value in headers.items())
 
 
 def _attributes(member: tarfile.TarInfo) -> Attributes:

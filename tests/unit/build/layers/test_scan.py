@@ -154,6 +154,20 @@ def test_attributes_and_accounts_that_would_fill_the_memory_are_refused(monkeypa
             scan(Trickle(layer(*entries, contents=contents), 1 << 16))
 
 
+def test_headers_for_all_entries_that_add_up_are_refused() -> None:
+    def headers(number: int) -> bytes:
+        (name, text), buffer = (f"comment{number}", "a" * (1 << 20)), io.BytesIO()
+        tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT, pax_headers={name: text})  # noqa: SIM115
+        return buffer.getvalue() + member(f"f{number}").tobuf()
+
+    def content(count: int) -> bytes:
+        return b"".join(map(headers, range(count))) + bytes(1024)
+
+    assert len(scan(Trickle(content(3), 1 << 16))) == 3
+    with pytest.raises(ScanError, match="headers are larger"):
+        scan(Trickle(content(5), 1 << 16))
+
+
 def test_a_bomb_is_passed_over_and_never_held() -> None:
     """50 MB of zeros in 50 kB: the file's content is skipped piece by piece."""
     bomb = gzip.compress(layer(member("zeros"), contents=[bytes(50 << 20)]))
