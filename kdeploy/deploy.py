@@ -26,12 +26,13 @@ from kdeploy.rollout.stale import restarts_before, stale
 from kdeploy.rollout.template import template_hash, template_of
 from kdeploy.story.baseline import is_live, take_baseline
 from kdeploy.story.checks import examine_rollout
-from kdeploy.story.ending import good_message, good_reason, undo, verify_unchanged
+from kdeploy.story.ending import good_message, good_reason, superseded, undo, verify_unchanged
 from kdeploy.story.evidence import image_evidence
 from kdeploy.story.patching import mark_verified, send
 from kdeploy.story.request import DeployRequest
 from kdeploy.story.run import Edges, Run
 from kdeploy.story.unstick import unstick
+from kdeploy.story.wait import LAST_LOOK
 from kdeploy.text import one_line
 from kdeploy.verify.port import choose_port
 
@@ -61,12 +62,28 @@ def deploy(request: DeployRequest, edges: Edges) -> Report:
         baseline = take_baseline(run, request, before, ready_by(run, request))
         if is_live(run, before) and baseline.is_verified:
             return verify_unchanged(run, request, before)
-        ours = patch(run, request, before)
+        workload, planned = plan(run, request, before)
     except KdeployError as error:
         return run.stopped(error)
+    try:
+        ours = patch(run, request, workload, planned)
+    except SupersededError as error:
+        return superseded(run, error.reason, error.message)
+    except KdeployError as error:
+        return run.stopped(error)
+    except Exception as error:  # a bug: what may be live already must not stay there
+        if not arrived(run, workload, planned):
+            raise
+        failed = Verdict(state=State.FAILED, reason=Reason.INTERNAL, message=_bug(error))
+        return undone(run, request, baseline, planned, failed)
     verdict = see_through(run, request, ours, baseline)
     if verdict.passed:
         return run.report(Outcome.DEPLOYED, good_reason(request.checks, verdict), good_message(run, request, verdict))
+    return undone(run, request, baseline, ours, verdict)
+
+
+def undone(run: Run, request: DeployRequest, baseline: Baseline, ours: Expected, verdict: Verdict) -> Report:
+    """As `undo`. Raises nothing."""
     try:
         return undo(run, request, baseline, ours, verdict)
     except Exception as error:  # a bug: a person must know that the failed version may be live
@@ -157,37 +174,57 @@ def open_target(run: Run, request: DeployRequest, seen: str | None) -> Snapshot:
     return snapshot
 
 
-def patch(run: Run, request: DeployRequest, before: Snapshot) -> Expected:
-    """Points the workload at the image. Returns what to wait for: the template that we caused, under our deploy-id."""
+def plan(run: Run, request: DeployRequest, before: Snapshot) -> tuple[Obj, Expected]:
+    """The workload as it is to be patched, and what to wait for then: the template that we cause, under our deploy-id.
+
+    From here on a signal is a notice. Raises RefusedError, SupersededError, InterruptedBySignalError.
+    """
     assert run.image is not None
     assert before.workload is not None
     workload = fit(run, request, run.edges.cluster.snapshot())
     if template_hash(template_of(workload)) != template_hash(template_of(before.workload)):
         raise SupersededError("somebody else changed the pod template while this deploy was preparing")
-    image, own = run.image, own_marks(request, run.image.digest)
     run.edges.interrupts.defer()
     run.patched = run.now()
-    until = run.patched + request.limits.timeout
     # Where another deploy left this very template rolling, what its pods have shown so far is not this run's fault.
     taken_over, budget = new_pods(before) if is_live(run, before) else (), request.limits.crash_budget
     expected = replace(
         expect(workload, crash_budget=budget, restarts_before=restarts_before(taken_over, budget)),
-        hash=template_hash(with_image(template_of(workload), run.containers, image.reference)),
+        hash=template_hash(with_image(template_of(workload), run.containers, run.image.reference)),
         stale=stale(workload, taken_over, run.patched),
         deploy_id=request.deploy_id,
-        digest=image.digest,
+        digest=run.image.digest,
         containers=run.containers,
     )
+    return workload, expected
+
+
+def patch(run: Run, request: DeployRequest, workload: Obj, planned: Expected) -> Expected:
+    """Points the workload at the image. Returns what to wait for: an admission webhook may have altered the template.
+
+    Raises as `send`.
+    """
+    assert run.image is not None
+    image, own = run.image, own_marks(request, run.image.digest)
     live = send(
         run,
         Phase.ROLLOUT,
         workload,
         lambda seen: deploy_patch(seen, run.containers, image.reference, own),
-        until,
-        _is_ours(expected, workload),
+        run.patched + request.limits.timeout,
+        _is_ours(planned, workload),
     )
     run.emit(Patched(generation=generation_of(live), image=image.reference))
-    return replace(expected, hash=template_hash(template_of(live)))  # an admission webhook may have altered ours
+    return replace(planned, hash=template_hash(template_of(live)))
+
+
+def arrived(run: Run, workload: Obj, planned: Expected) -> bool:
+    """Whether the patch of `workload` is what is live now, or nobody can tell."""
+    try:
+        live = run.edges.cluster.refresh(run.now() + LAST_LOOK).workload
+    except ClusterError:
+        return True
+    return live is not None and _is_ours(planned, workload)(live)
 
 
 def see_through(run: Run, request: DeployRequest, ours: Expected, baseline: Baseline) -> Verdict:
@@ -199,7 +236,8 @@ def see_through(run: Run, request: DeployRequest, ours: Expected, baseline: Base
         verdict = examine_rollout(run, request.checks, ours, until, on_view)
         run.timings = replace(run.timings, detect=run.now() - run.patched)
         if verdict.passed:
-            confirm_good(run, request, ours, verdict, run.now() + MARK_TIMEOUT)
+            # Not much longer than the time that was given, so that all of it ends when it has to.
+            confirm_good(run, request, ours, verdict, min(run.now() + MARK_TIMEOUT, max(until, run.now()) + LAST_LOOK))
     except SupersededError as error:
         return Verdict(state=State.SUPERSEDED, reason=error.reason, message=error.message)
     except ClusterError as error:
@@ -242,13 +280,15 @@ def own_marks(request: DeployRequest, digest: str) -> dict[str, str]:
 
 def _is_ours(expected: Expected, before: Obj) -> Callable[[Obj], bool]:
     """Knows our own patch when its answer was lost: by its template, or by being the only change since `before`, where
-    an admission webhook has altered it. A foreign change on top of it inherits the deploy-id, but is a second one.
+    an admission webhook has altered it. A foreign change on top of it inherits the deploy-id, but is a second one;
+    unless ours wrote marks alone, as the image was there already.
     """
+    changes = expected.hash != template_hash(template_of(before))
 
     def is_ours(live: Obj) -> bool:
         if annotations_of(live).get(marks.DEPLOY_ID) != expected.deploy_id:
             return False
-        only_change = generation_of(live) == generation_of(before) + 1
+        only_change = changes and generation_of(live) == generation_of(before) + 1
         return only_change or template_hash(template_of(live)) == expected.hash
 
     return is_ours

@@ -12,10 +12,14 @@ _CONTROLS = re.compile(
 )
 
 
+CUT = "…"
+"""Stands at the end of what was cut to length."""
+
+
 def clean(text: str, limit: int = 2000) -> str:
     """`text` without escape sequences and control characters (newline and tab stay), at most `limit` characters."""
     plain = _CONTROLS.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n")))
-    return plain if len(plain) <= limit else plain[: limit - 1] + "…"
+    return plain if len(plain) <= limit else plain[: limit - 1] + CUT
 
 
 def one_line(text: str, limit: int = 300) -> str:

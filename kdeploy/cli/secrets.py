@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import csv
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -34,6 +37,7 @@ def _of_check(check: HttpCheck) -> Iterator[Secret]:
             continue
         yield Secret(value)
         yield from (Secret(word) for word in value.split()[1:])
+        yield from _of_basic(value)
         yield from (Secret(part.partition("=")[2].strip()) for part in value.split(";") if "=" in part)
     for _, value in parse_qsl(urlsplit(check.url or check.path or "").query):
         yield Secret(value)
@@ -42,16 +46,32 @@ def _of_check(check: HttpCheck) -> Iterator[Secret]:
         yield from (Secret(password), Secret(unquote(password)))
 
 
-def _of_build(specification: str, env: Mapping[str, str]) -> str:
-    """The value of "id=token,env=TOKEN" or "id=npm,src=.npmrc", as `docker buildx build --secret` reads them.
+def _of_basic(value: str) -> Iterator[Secret]:
+    """The password of "Basic dXNlcjpwYXNzd29yZA==" (RFC 7617)."""
+    scheme, _, encoded = value.partition(" ")
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            yield Secret(base64.b64decode(encoded.strip()).decode().partition(":")[2])
 
-    With an id alone buildx takes the variable of that name (github.com/docker/buildx, util/buildflags/secrets.go).
+
+def _of_build(specification: str, env: Mapping[str, str]) -> str:
+    """The value of "id=token,env=TOKEN" or "id=npm,src=.npmrc", as `docker buildx build --secret` reads them: a row of
+    CSV (github.com/docker/buildx, util/buildflags/secrets.go).
+
+    With type=env `src` names a variable. With an id alone it is the variable of that name, else the file
+    (github.com/moby/buildkit, session/secrets/secretsprovider/store.go).
     """
-    fields = dict(part.partition("=")[::2] for part in specification.split(","))
-    file = fields.get("src") or fields.get("source")
+    row = next(csv.reader([specification]), [])
+    fields = {key.strip().lower(): value for key, _, value in (part.partition("=") for part in row)}
+    file, variable = fields.get("src") or fields.get("source") or "", fields.get("env") or ""
+    if fields.get("type") == "env" and not variable:
+        file, variable = "", file
     if file:
         return _text_of(Path(file))
-    return env.get(fields.get("env") or fields.get("id", ""), "")
+    if variable:
+        return env.get(variable, "")
+    name = fields.get("id", "")
+    return env.get(name) or (_text_of(Path(name)) if name else "")
 
 
 def _text_of(file: Path) -> str:

@@ -15,9 +15,9 @@ from kdeploy.cluster.proxy import ProxyAnswer, allowed_headers, classify
 from kdeploy.cluster.store import Store
 from kdeploy.cluster.stream import Resource, Stream
 from kdeploy.cluster.transport import Purpose, Transport
-from kdeploy.cluster.view import View, by_uid, items, listed
+from kdeploy.cluster.view import View, by_uid, items, listed, uid
 from kdeploy.cluster.watchdog import Watchdog
-from kdeploy.errors import ClusterError
+from kdeploy.errors import ClusterError, UnreachableError
 from kdeploy.model import Obj, Operation, Permission, Snapshot, Target
 from kdeploy.ports import Clock, Notice
 
@@ -147,6 +147,8 @@ class KubernetesCluster:
             return self._transport.once(request, until)
         with self._stores[0].reading() as learn:
             patched = self._transport.once(request, until)
+            if not uid(patched) or "spec" not in patched:
+                raise UnreachableError("cannot tell whether the patch was applied: the answer is not the workload")
             learn(by_uid([patched]))  # so that no snapshot from here on is older than the patch
         return patched
 

@@ -8,6 +8,7 @@ from kdeploy.clock import Deadline
 from kdeploy.cluster.auth import Session, open_session
 from kdeploy.cluster.client import SILENCE_SECONDS, KubernetesCluster
 from kdeploy.cluster.kubeconfig import Context
+from kdeploy.cluster.plugin import secrets_of
 from kdeploy.cluster.transport import Transport
 from kdeploy.ports import Clock
 from kdeploy.secret import Secret
@@ -37,5 +38,7 @@ def connect(
             hide(secret)
         return session
 
+    for secret in secrets_of(context.plugin) if context.plugin else ():
+        hide(secret)
     transport = Transport(log_in(login_by), clock, log_in)
     return KubernetesCluster(context.name, transport, clock, silence)

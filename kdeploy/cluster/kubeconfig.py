@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from kdeploy.cluster.plugin import Plugin, plugin_of
 from kdeploy.errors import ConfigError
@@ -96,8 +97,11 @@ def _in_cluster(environ: Mapping[str, str], folder: Path) -> Context:
 
 
 def _from_files(paths: tuple[str, ...], wanted: str | None) -> Context:
-    documents = [_document(path) for path in paths]
     where = ", ".join(paths)
+    read = {path: document for path in paths if (document := _document(path)) is not None}
+    if not read:
+        raise ConfigError(f"the kubeconfig {where} is empty", hint="log in to the cluster anew, or name another file")
+    paths, documents = tuple(read), list(read.values())
     name = wanted or next((str(one["current-context"]) for one in documents if one.get("current-context")), None)
     contexts = _named(documents, "contexts", "context")
     if not name:
@@ -122,7 +126,8 @@ def _from_files(paths: tuple[str, ...], wanted: str | None) -> Context:
     )
 
 
-def _document(path: str) -> Obj:
+def _document(path: str) -> Obj | None:
+    """What the file holds; None where it is empty, which for kubectl adds nothing to the others."""
     import yaml
 
     try:
@@ -137,7 +142,7 @@ def _document(path: str) -> Obj:
             f"the kubeconfig {path} is not valid YAML: {one_line(str(error))}", hint="correct it"
         ) from None
     if found is None:
-        raise ConfigError(f"the kubeconfig {path} is empty", hint="log in to the cluster anew, or name another file")
+        return None
     if not isinstance(found, Mapping):
         raise ConfigError(f"the kubeconfig {path} is not a mapping of keys", hint="is it a kubeconfig at all?")
     return found
@@ -186,12 +191,15 @@ def _home(paths: Sequence[str], documents: Sequence[Obj], inner: str, chosen: Ob
 
 
 def _impersonation(user: Obj) -> Iterable[tuple[str, str]]:
-    """Headers for `as`, `as-uid` and `as-groups`, which the client library leaves out."""
+    """Headers for `as`, `as-uid`, `as-groups` and `as-user-extra`, which the client library leaves out."""
     for key, header in (("as", "Impersonate-User"), ("as-uid", "Impersonate-Uid")):
         if user.get(key):
             yield header, str(user[key])
     groups: Any = user.get("as-groups") or []
     yield from (("Impersonate-Group", str(group)) for group in groups)
+    extra: Any = user.get("as-user-extra") or {}
+    for key, values in extra.items():
+        yield from ((f"Impersonate-Extra-{quote(str(key), safe='')}", str(value)) for value in values)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from kdeploy.process import NOT_FOUND, Finished, run
 from kdeploy.secret import Secret
 from kdeploy.text import one_line
 
+_SECRET = re.compile(r"secret|token|passw|api.?key|credential", re.IGNORECASE)
 _CONFIG_EXTENSION = "client.authentication.k8s.io/exec"
 _CLUSTER_KEYS = (
     "server",
@@ -81,6 +83,17 @@ def plugin_of(block: Obj, folder: Path, cluster: Obj, cluster_folder: Path) -> P
         ) from None
 
 
+def secrets_of(plugin: Plugin) -> Iterator[Secret]:
+    """What the kubeconfig gives the plugin that is a secret by its name; where it complains, it may repeat it."""
+    for name, value in plugin.env:
+        if _SECRET.search(name):
+            yield Secret(value)
+    for word, after in zip(plugin.args, (*plugin.args[1:], ""), strict=False):
+        name, given, value = word.partition("=")
+        if name.startswith("-") and _SECRET.search(name):
+            yield Secret(value if given else after)
+
+
 def log_in(plugin: Plugin, timeout: float) -> Credential:
     """Runs the plugin, on the person's terminal if there is one and it wants it. Raises ClusterError (Forbidden).
 
@@ -91,7 +104,7 @@ def log_in(plugin: Plugin, timeout: float) -> Credential:
         raise _failed(plugin, "it wants a terminal (interactiveMode: Always), and there is none")
     spec = {"interactive": on_terminal} | ({"cluster": plugin.cluster} if plugin.cluster is not None else {})
     info = {"apiVersion": plugin.api_version, "kind": "ExecCredential", "spec": spec}
-    env = {**os.environ, **dict(plugin.env), "KUBERNETES_EXEC_INFO": json.dumps(info)}
+    env = {**os.environ, **dict(plugin.env), "KUBERNETES_EXEC_INFO": json.dumps(info, default=str)}
     try:
         done = run([plugin.command, *plugin.args], env=env, timeout=timeout, on_terminal=on_terminal)
     except TimeoutError as error:

@@ -9,7 +9,7 @@ from typing import Any
 from kdeploy.config.file import Config
 from kdeploy.config.flags import Flags
 from kdeploy.config.nearest import did_you_mean
-from kdeploy.config.target import parse_workload
+from kdeploy.config.target import Workload, parse_workload
 from kdeploy.errors import ConfigError
 from kdeploy.text import one_line
 
@@ -79,8 +79,16 @@ def _service(config: Config, target: tuple[str, ...]) -> str | None:
             raise ConfigError(f'{config.source} has no service "{one_line(target[0], 80)}"', hint=hint)
         return target[0]
     workload = parse_workload(target[0])
-    same = [name for name, service in names.items() if parse_workload(service.target) == workload]
+    same = [name for name, service in names.items() if _is_target(service.target, workload)]
     return same[0] if len(same) == 1 else None
+
+
+def _is_target(target: str, workload: Workload) -> bool:
+    """Whether a service's target is that workload. One that is wrong is none: it is told where it is asked for."""
+    try:
+        return parse_workload(target) == workload
+    except ConfigError:
+        return False
 
 
 def refuse_several(target: tuple[str, ...]) -> None:

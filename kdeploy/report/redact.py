@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, quote_plus
 
 from kdeploy.secret import Secret
-from kdeploy.text import clean
+from kdeploy.text import CUT, clean
 
 MASK = "***"
 SHORTEST = 4
@@ -40,13 +40,14 @@ class Redactor:
     def add(self, secret: Secret) -> None:
         """Looks for this secret too from now on."""
         whole = secret.reveal()
-        parts = {whole, whole.strip(), clean(whole, len(whole)), *(line.strip() for line in whole.splitlines())}
+        lines = {line.strip() for line in whole.splitlines()}
+        parts = {whole, whole.strip(), clean(whole, len(whole)), " ".join(whole.split()), *lines}
         found = {form for part in parts if len(part) >= SHORTEST for form in encodings(part)}
         self._forms |= {form for form in found if len(form) >= SHORTEST}
 
     def __call__(self, text: str) -> str:
         """`text` with *** for every secret, in any of its encodings; secrets that overlap become one ***."""
-        while spans := sorted(span for form in self._forms for span in _occurrences(form, text)):
+        while spans := sorted(span for form in self._forms for span in _found(form, text)):
             text = _mask(text, spans)  # again, as a mask may complete another secret; each pass shortens the text
         return text
 
@@ -110,6 +111,22 @@ def _json(secret: str) -> Iterator[str]:
         form = json.dumps(secret, ensure_ascii=ensure_ascii)[1:-1]
         yield form
         yield form.translate(_HTML_IN_JSON)
+
+
+def _found(form: str, text: str) -> Iterator[tuple[int, int]]:
+    yield from _occurrences(form, text)
+    yield from _beginnings(form, text)
+
+
+def _beginnings(form: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where text was cut to length in the middle of the secret: its beginning, and then "…"."""
+    at = text.find(CUT)
+    while at >= 0:
+        longest = min(len(form) - 1, at)
+        size = next((n for n in range(longest, SHORTEST - 1, -1) if text.startswith(form[:n], at - n)), 0)
+        if size:
+            yield at - size, at
+        at = text.find(CUT, at + 1)
 
 
 def _occurrences(form: str, text: str) -> Iterator[tuple[int, int]]:

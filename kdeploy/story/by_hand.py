@@ -54,7 +54,7 @@ def _verified(run: Run, request: VerifyRequest, verdict: Verdict) -> Report:
             message = f"{verdict.message}; no check is configured, so nothing more was checked"
             return run.report(Outcome.PASSED, Reason.NOTHING_TO_VERIFY, message)
         if not run.checks:
-            return run.report(Outcome.PASSED, verdict.reason, f"{verdict.message}; no check ran")
+            return run.report(Outcome.PASSED, verdict.reason, f"{verdict.message}; no check ran to its end")
         return run.report(Outcome.PASSED, Reason.COMPLETE, f"{len(run.checks)} of {len(run.checks)} checks passed")
     if verdict.reason is Reason.INTERRUPTED:
         return run.report(Outcome.INTERRUPTED, verdict.reason, verdict.message)

@@ -34,7 +34,7 @@ def good_reason(checks: tuple[HttpCheck, ...], verdict: Verdict) -> Reason:
 def good_message(run: Run, request: DeployRequest, verdict: Verdict) -> str:
     """What runs now, and how much was looked at."""
     passed = f"{sum(check.passed for check in run.checks)} of {len(run.checks)} checks passed"
-    checked = passed if run.checks else "no check ran" if request.checks else "nothing more checked"
+    checked = passed if run.checks else "no check ran to its end" if request.checks else "nothing more checked"
     return f"{run.image.reference if run.image else ''} runs: {verdict.message}; {checked}"
 
 
@@ -57,7 +57,7 @@ def verify_unchanged(run: Run, request: DeployRequest, before: Snapshot) -> Repo
         message = good_message(run, request, verdict)
         return run.report(Outcome.UNCHANGED, good_reason(request.checks, verdict), f"it ran already: {message}")
     if verdict.state is State.SUPERSEDED:
-        return _superseded(run, verdict.reason, verdict.message)
+        return superseded(run, verdict.reason, verdict.message)
     if verdict.reason is Reason.INTERRUPTED:
         return run.report(Outcome.INTERRUPTED, verdict.reason, "interrupted; this run changed nothing")
     run.culprits = with_evidence(run, verdict)
@@ -71,7 +71,7 @@ def undo(run: Run, request: DeployRequest, baseline: Baseline, ours: Expected, v
     if not is_interrupted:
         run.culprits = with_evidence(run, verdict)
     if verdict.state is State.SUPERSEDED:
-        return _superseded(run, verdict.reason, verdict.message)
+        return superseded(run, verdict.reason, verdict.message)
     if is_interrupted and request.on_interrupt == "leave":
         return run.report(Outcome.INTERRUPTED, verdict.reason, "interrupted; the rollout was left to go on as it is")
     to = choose_rollback(baseline, revisions_of(run.edges.cluster.snapshot()), ours.hash)
@@ -82,7 +82,7 @@ def undo(run: Run, request: DeployRequest, baseline: Baseline, ours: Expected, v
         return run.report(outcome, verdict.reason, f"{verdict.message}; not rolled back: {why}", hint)
     plan = _plan(run, request, ours, to)
     if plan is None:
-        return _superseded(run, Reason.SUPERSEDED, "somebody else changed the workload; it was left untouched")
+        return superseded(run, Reason.SUPERSEDED, "somebody else changed the workload; it was left untouched")
     if plan.over["spec"].get("paused"):
         message = f"{verdict.message}; not rolled back: somebody paused the rollout meanwhile"
         hint = f"kubectl rollout resume, then kdeploy rollback {_where(run)}"
@@ -115,7 +115,7 @@ def _send_and_leave(run: Run, plan: RestorePlan) -> Report:
     try:
         send_restore(run, plan)
     except SupersededError as error:
-        return _superseded(run, error.reason, error.message)
+        return superseded(run, error.reason, error.message)
     except KdeployError as error:
         message = f"interrupted, and the restore patch was not accepted: {error.message}"
         return run.report(Outcome.ROLLBACK_FAILED, Reason.INTERRUPTED, message, _by_hand(run))
@@ -146,7 +146,7 @@ def _after_restore(
             )
         return run.report(Outcome.ROLLED_BACK, verdict.reason, verdict.message, hint)
     if restoration.outcome is Outcome.SUPERSEDED:
-        return _superseded(run, restoration.reason, f"{verdict.message}; {restoration.message}")
+        return superseded(run, restoration.reason, f"{verdict.message}; {restoration.message}")
     if restoration.outcome is Outcome.INTERRUPTED:
         message = f"{verdict.message}; {restoration.message}"
         return run.report(Outcome.INTERRUPTED, Reason.INTERRUPTED, message, _watch_hint(run))
@@ -154,7 +154,8 @@ def _after_restore(
     return run.report(Outcome.ROLLBACK_FAILED, verdict.reason, message, _by_hand(run))
 
 
-def _superseded(run: Run, reason: Reason, message: str) -> Report:
+def superseded(run: Run, reason: Reason, message: str) -> Report:
+    """The report of a run whose change is not what is live any more; says so where theirs carries its image."""
     live = run.edges.cluster.snapshot().workload
     if run.image and live is not None and run.image.digest in " ".join(images_of(template_of(live), run.containers)):
         message += "; their change carries the image of this deploy, which was not verified"

@@ -91,8 +91,8 @@ def assess_ours(run: Run, snapshot: Snapshot, expected: Expected) -> Verdict:
         return verdict
     try:
         fresh = run.edges.cluster.refresh(run.now() + LAST_LOOK)
-    except ClusterError:
-        return verdict
+    except ClusterError as error:  # it is not known whose it is, until there is an answer or no time left
+        return replace(verdict, state=State.PROGRESSING, reason=Reason.PROGRESSING, message=error.message)
     return assess(replace(fresh, events=snapshot.events), expected)
 
 

@@ -15,6 +15,7 @@ from kdeploy.clock import Deadline, SystemClock
 from kdeploy.cluster.auth import Session, open_session
 from kdeploy.cluster.connect import connect
 from kdeploy.cluster.kubeconfig import Context, choose_context
+from kdeploy.cluster.plugin import Plugin, secrets_of
 from kdeploy.errors import ClusterError, ConfigError, UnreachableError
 from kdeploy.model import Outcome, Reason, Target
 from kdeploy.secret import Secret
@@ -366,3 +367,13 @@ def test_a_password_is_a_secret_and_so_is_the_form_in_which_it_is_sent(server: A
     session = open_as({"username": "ann", "password": "pa:ss"}, server, tmp_path)
     sent = base64.b64encode(b"ann:pa:ss").decode()
     assert session.secrets() == (Secret(sent), Secret("pa:ss"))
+
+
+def test_what_a_login_plugin_is_given_is_hidden_where_its_name_says_that_it_is_a_secret() -> None:
+    plugin = Plugin(
+        command="x",
+        api_version="v1",
+        args=("--region", "north", "--client-secret", "hush-hush", "--token=quiet", "login"),
+        env=(("API_KEY", "supersecret"), ("AWS_PROFILE", "prod")),
+    )
+    assert {secret.reveal() for secret in secrets_of(plugin)} == {"hush-hush", "quiet", "supersecret"}

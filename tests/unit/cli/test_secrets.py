@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from kdeploy.cli.secrets import known_secrets
 from kdeploy.config.settings import BuildOptions, Settings
 from kdeploy.config.target import Workload
@@ -29,3 +31,24 @@ def test_build_secrets_are_read_as_buildx_reads_them(tmp_path: Path) -> None:
     specifications = ("id=a,env=TOKEN", f"id=b,src={file}", "id=BARE", "id=none,env=UNSET", "id=c,src=/nonexistent")
     expected = {"from-env", "//registry/:_authToken=abc", "from-id"}
     assert found(secrets=specifications, TOKEN="from-env", BARE="from-id") == expected
+
+
+@pytest.mark.parametrize(
+    ("specification", "secret"),
+    [
+        ("type=env,id=tok,src=TOKEN", "from-env"),
+        ('ID=tok,"SRC=npmrc"', "//registry/:_authToken=abc"),
+        ("id=npmrc", "//registry/:_authToken=abc"),
+    ],
+)
+def test_a_build_secret_is_found_in_each_way_to_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, specification: str, secret: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("npmrc").write_text("//registry/:_authToken=abc")
+    assert found(secrets=(specification,), TOKEN="from-env") == {secret}
+
+
+def test_the_password_of_a_basic_login_is_a_secret() -> None:
+    header = {"Authorization": "Basic dTpodW50ZXIyLXBhc3M="}
+    assert "hunter2-pass" in found(checks=(HttpCheck(name="a", url="https://x/", headers=header),))

@@ -82,13 +82,21 @@ def test_in_a_pod_the_service_account_is_used(tmp_path: Path) -> None:
 
 
 def test_impersonation_becomes_headers(tmp_path: Path) -> None:
-    user = {"token": "t", "as": "jane", "as-groups": ["a", "b"]}
+    user = {"token": "t", "as": "jane", "as-groups": ["a", "b"], "as-user-extra": {"acme.io/why": ["night"]}}
     context = chosen(written(tmp_path / "a", config("dev", current="dev", user=user)))
     assert context.impersonate == (
         ("Impersonate-User", "jane"),
         ("Impersonate-Group", "a"),
         ("Impersonate-Group", "b"),
+        ("Impersonate-Extra-acme.io%2Fwhy", "night"),
     )
+
+
+def test_an_empty_file_adds_nothing_to_the_others(tmp_path: Path) -> None:
+    full, empty = written(tmp_path / "a", config("dev", current="dev")), tmp_path / "empty"
+    empty.touch()
+    context = choose_context(kubeconfig=None, context=None, environ={"KUBECONFIG": f"{empty}:{full}"})
+    assert (context.name, context.paths) == ("dev", (str(full),))
 
 
 def refusal(**how: Any) -> ConfigError:

@@ -146,6 +146,11 @@ def test_a_bad_target_in_the_file_is_refused_with_its_line() -> None:
     assert refused(config("version: 1\nservices: {web: {target: cron/x}}\n"), Flags())[0].startswith("kdeploy.yaml:2: ")
 
 
+def test_another_service_s_bad_target_does_not_stop_a_workload() -> None:
+    file = config("version: 1\nservices: {job: {target: cronjob/x}, web: {target: deployment/web}}\n")
+    assert resolve(file, Flags(target=("deployment/web",))).service == "web"
+
+
 LAYERS = """\
 environments:
   prod:

@@ -14,6 +14,7 @@ from kdeploy.report.encode import encode_value
 from kdeploy.report.redact import SHORTEST, Redactor, encodings
 from kdeploy.report.value import Report
 from kdeploy.secret import Secret
+from kdeploy.text import one_line
 
 SECRET = 'p@ss/"w<rd>+1 ü'
 SECRETS = st.text(min_size=SHORTEST, max_size=40)
@@ -111,3 +112,16 @@ def test_a_megabyte_with_fifty_secrets_takes_well_under_a_second() -> None:
     began = perf_counter()
     assert redact(text) == text
     assert perf_counter() - began < 2
+
+
+def test_the_beginning_of_a_secret_that_was_cut_to_length_is_hidden() -> None:
+    token = "tok-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    redact = Redactor([Secret(token)])
+    for length in range(20, 60):
+        shown = redact(one_line(f"the header was {token} indeed", length))
+        assert "tok-" not in shown, shown
+    assert redact("tok-ABC is no secret") == "tok-ABC is no secret"
+
+
+def test_a_secret_whose_blanks_were_folded_is_hidden() -> None:
+    assert "phrase" not in Redactor([Secret("pass  phrase of mine")])(one_line("got pass  phrase of mine"))

@@ -43,6 +43,8 @@ class Fault(Enum):
     DROPPED = "never arrived, and nobody knows"
     FORBIDDEN = "an admission webhook says no"
     INVALID = "422, and nobody changed anything"
+    OTHER_ANSWER = "applied, and answered with what is not the workload"
+    DEATH = "never arrived, and nothing answers from then on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,10 +143,13 @@ class FakeCluster:
         self._count()
         self._once(until)
         fault = self.faults.get(len(self.patches))
-        if fault in (Fault.DROPPED, Fault.FORBIDDEN, Fault.INVALID) or dry_run:
+        if fault in (Fault.DROPPED, Fault.DEATH, Fault.FORBIDDEN, Fault.INVALID) or dry_run:
             self._note(operations, applied=False)
         match fault:
             case Fault.DROPPED:
+                raise UnreachableError("connection reset")
+            case Fault.DEATH:
+                self.outages = (*self.outages, Outage(begin=self.world.clock.time, silent=True))
                 raise UnreachableError("connection reset")
             case Fault.FORBIDDEN:
                 raise ClusterError("denied by policy", reason=Reason.ADMISSION_DENIED, status=403)
@@ -161,6 +166,8 @@ class FakeCluster:
         if fault is Fault.ANSWER_LOST:
             raise UnreachableError("connection reset")
         self._view = self.world.snapshot()
+        if fault is Fault.OTHER_ANSWER:
+            return {"kind": "Status", "status": "Success"}
         return live
 
     def patch_revision(self, name: str, operations: Sequence[Operation], until: float) -> None:

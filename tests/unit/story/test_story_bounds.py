@@ -49,6 +49,15 @@ def test_a_deploy_ends_in_time_whenever_the_api_server_dies(
         assert simulation.live == "old", "refused means untouched"
 
 
+def test_a_mark_that_nobody_takes_does_not_hold_up_the_end() -> None:
+    simulation = Simulation(new=Behaviour(ready_after=19.0), replicas=1)
+    started, limits = simulation.now, Limits(timeout=20, build_timeout=2, rollback_timeout=1)
+    report = simulation.deploy("new", limits=limits, script={"faults": {1: Fault.DEATH}})
+    assert report.outcome is Outcome.DEPLOYED
+    assert "could not be marked as verified" in report.warnings[-1]
+    assert simulation.now - started <= 20 + 2 + 1 + 5
+
+
 @pytest.mark.parametrize("silent", [False, True])
 def test_an_api_server_that_is_dead_from_the_start_is_given_up_within_the_build_timeout(silent: bool) -> None:
     simulation = Simulation()

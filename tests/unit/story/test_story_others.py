@@ -379,6 +379,38 @@ def test_our_patch_is_known_as_ours_although_a_webhook_altered_it_and_its_answer
     assert (report.outcome, report.reason) == (Outcome.ROLLED_BACK, Reason.UNHEALTHY)
 
 
+@pytest.mark.parametrize("change", [image("theirs"), env], ids=["set image", "set env"])
+def test_a_foreign_change_over_a_patch_of_marks_alone_whose_answer_was_lost_is_theirs(
+    change: Callable[[Any], None],
+) -> None:
+    simulation = Simulation(verified=False, theirs=SICK)
+    simulation.later(0.3, lambda: simulation.world.change(change))
+    report = simulation.deploy("old", checks=(HEALTH,), script={"faults": {0: Fault.ANSWER_LOST}})
+    assert_superseded(simulation, report, simulation.live)
+    assert not simulation.is_verified()
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["then it answers", "then it does not"])
+def test_a_patch_whose_answer_is_not_the_workload_is_rolled_back_where_it_was_applied(answers: bool) -> None:
+    simulation = Simulation(bad=SICK)
+    script = {"faults": {0: Fault.OTHER_ANSWER}, "failing_refreshes": frozenset() if answers else frozenset({1})}
+    report = simulation.deploy("bad", checks=(HEALTH,), script=script)
+    assert (report.outcome, report.reason, simulation.live) == (Outcome.ROLLED_BACK, Reason.INTERNAL, "old")
+
+
+def test_what_is_taken_for_somebody_else_s_without_a_fresh_read_is_waited_for() -> None:
+    simulation = Simulation(bad=SICK)
+    before = simulation.world.snapshot()
+
+    def stale(event: Event) -> None:
+        if isinstance(event, Patched) and not event.restore:
+            simulation.cluster.show(before)
+
+    simulation.edges.on_event = stale
+    report = simulation.deploy("bad", checks=(HEALTH,), script={"failing_refreshes": frozenset({1})})
+    assert report.outcome is Outcome.ROLLED_BACK
+
+
 def test_a_view_older_than_our_own_patch_is_not_somebody_else_s_change() -> None:
     simulation = Simulation(bad=SICK)
     before = simulation.world.snapshot()
