@@ -120,13 +120,11 @@ def _found(form: str, text: str) -> Iterator[tuple[int, int]]:
 
 def _beginnings(form: str, text: str) -> Iterator[tuple[int, int]]:
     """Where text was cut to length in the middle of the secret: its beginning, and then "…"."""
-    at = text.find(CUT)
-    while at >= 0:
-        longest = min(len(form) - 1, at)
-        size = next((n for n in range(longest, SHORTEST - 1, -1) if text.startswith(form[:n], at - n)), 0)
-        if size:
-            yield at - size, at
-        at = text.find(CUT, at + 1)
+    start = text.find(form[:SHORTEST])
+    while start >= 0 and (at := text.find(CUT, start)) >= 0:
+        if at - start >= SHORTEST and form.startswith(text[start:at]):
+            yield start, at
+        start = text.find(form[:SHORTEST], start + 1)
 
 
 def _occurrences(form: str, text: str) -> Iterator[tuple[int, int]]:
