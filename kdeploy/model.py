@@ -69,6 +69,10 @@ class Permission:
         return f" in namespace {self.namespace}" if self.namespace else ""
 
 
+SCALED_TO_0 = "it is scaled to 0"
+"""What is said of a workload that wants no pod, so that nothing of it can be verified."""
+
+
 class Reason(StrEnum):
     """Stable codes that say why; scripts may depend on them."""
 

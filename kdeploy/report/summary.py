@@ -7,7 +7,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import fields, replace
 
-from kdeploy.model import CheckResult, Culprit, Outcome, Reason
+from kdeploy.model import SCALED_TO_0, CheckResult, Culprit, Outcome, Reason
 from kdeploy.report.human import check_line
 from kdeploy.report.value import Report, TargetReport, Timings
 from kdeploy.report.wording import UNICODE, Marks, defused, duration, fenced, last_lines, plural, short
@@ -69,6 +69,8 @@ def _good(report: Report, entry: TargetReport | None, marks: Marks) -> str:
 def _verified(entry: TargetReport) -> str:
     if entry.checks:
         return f"verified by {plural(len(entry.checks), 'check')}"
+    if SCALED_TO_0 in entry.message:
+        return f"{SCALED_TO_0}, so nothing was verified"
     return "complete and available; no check is configured, so nothing more was verified"
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from kdeploy.model import Culprit, Kind, Obj, PodCounts, Reason, Snapshot, State, Verdict
+from kdeploy.model import SCALED_TO_0, Culprit, Kind, Obj, PodCounts, Reason, Snapshot, State, Verdict
 from kdeploy.rollout import marks
 from kdeploy.rollout.classify import Finding, Restarts, findings, unready
 from kdeploy.rollout.objects import (
@@ -86,9 +86,7 @@ def assess(snapshot: Snapshot, expected: Expected) -> Verdict:
             return replace(verdict, pods=view.counts)
     message = f"{view.counts.desired} of {view.counts.desired} pods are updated and available"
     if view.counts.desired == 0:
-        return Verdict(
-            state=State.COMPLETE, reason=Reason.NOTHING_TO_VERIFY, message="it is scaled to 0", pods=view.counts
-        )
+        return Verdict(state=State.COMPLETE, reason=Reason.NOTHING_TO_VERIFY, message=SCALED_TO_0, pods=view.counts)
     return Verdict(state=State.COMPLETE, reason=Reason.COMPLETE, message=message, pods=view.counts)
 
 

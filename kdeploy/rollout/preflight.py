@@ -15,14 +15,8 @@ IsAncestor = Callable[[str, str], bool | None]
 
 def refuse_unfit(workload: Obj) -> None:
     """Raises RefusedError for a workload whose controller would not roll all its pods: paused, OnDelete, partition."""
-    title = f"{str(workload['kind']).lower()}/{workload['metadata']['name']}"
-    spec = workload["spec"]
-    if spec.get("paused"):
-        raise RefusedError(
-            f"{title} is paused: a new version would not roll out",
-            hint=f"kubectl rollout resume {title}, then run it again",
-            reason=Reason.PAUSED,
-        )
+    refuse_paused(workload, "a new version would not roll out")
+    title, spec = _title(workload), workload["spec"]
     strategy = spec.get("updateStrategy") or {}
     if kind_of(workload) is not Kind.DEPLOYMENT and strategy.get("type") == "OnDelete":
         raise RefusedError(
@@ -35,6 +29,20 @@ def refuse_unfit(workload: Obj) -> None:
             f"{title} has updateStrategy.rollingUpdate.partition {partition}: not every pod would get the new version",
             hint="set the partition to 0",
         )
+
+
+def refuse_paused(workload: Obj, why: str) -> None:
+    """Raises RefusedError for a paused Deployment: its rollout never ends."""
+    if workload["spec"].get("paused"):
+        raise RefusedError(
+            f"{_title(workload)} is paused: {why}",
+            hint=f"kubectl rollout resume {_title(workload)}, then run it again",
+            reason=Reason.PAUSED,
+        )
+
+
+def _title(workload: Obj) -> str:
+    return f"{str(workload['kind']).lower()}/{workload['metadata']['name']}"
 
 
 def refuse_older(

@@ -34,7 +34,7 @@ def take_baseline(run: Run, request: DeployRequest, before: Snapshot, until: flo
         examined = examine(run, Phase.BASELINE, checks, settled(before, expected), until, watch=False, whole=False)
     for result in examined.checks:
         if not result.passed:
-            run.warn(f"check {result.name} does not pass on the version that runs now: {result.message}")
+            run.warn(f"check {result.name} does not pass on the version before: {result.message}")
     return replace(baseline, checks=examined.checks)
 
 

@@ -15,7 +15,7 @@ from kdeploy.rollout.assess import assess, expect
 from kdeploy.rollout.classify import restarts_of
 from kdeploy.rollout.objects import all_containers, images_of
 from kdeploy.rollout.permissions import asked, refuse_forbidden
-from kdeploy.rollout.preflight import refuse_unfit
+from kdeploy.rollout.preflight import refuse_paused, refuse_unfit
 from kdeploy.rollout.revisions import Revision, live_revision, new_pods, revisions_of
 from kdeploy.rollout.template import template_hash, template_of
 from kdeploy.story.checks import examine, settled
@@ -36,6 +36,7 @@ def verify(request: VerifyRequest, edges: Edges) -> Report:
     try:
         snapshot = edges.cluster.open(request.target, min(until, run.now() + READ_TIMEOUT))
         workload = _workload(snapshot, request)
+        refuse_paused(workload, "what runs need not be what it says")
         run.containers = request.containers or _all(workload)
         restarts = restarts_of(new_pods(snapshot))
         expected = expect(workload, crash_budget=request.limits.crash_budget, restarts_before=restarts)

@@ -100,7 +100,7 @@ def _see_through(run: Run, plan: RestorePlan, live: Obj) -> Restoration:
     return Restoration(
         outcome=Outcome.RESTORED,
         reason=Reason.RESTORED,
-        message=f"the version of revision {plan.to.revision} runs again: {fresh.message}",
+        message=f"the version of revision {plan.to.revision} runs again, {run.rolled_back_to}: {fresh.message}",
         checks=examined.checks,
     )
 

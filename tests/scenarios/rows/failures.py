@@ -185,7 +185,10 @@ ROWS = (
                 ends=rolled_back(
                     "Unhealthy",
                     to="seed-unhealthy",
-                    says=("does not pass on the version that runs now", "did not pass before the deploy either"),
+                    says=(
+                        "does not pass on the version before",
+                        "did not pass before the deploy either",
+                    ),
                     story="preflight build baseline bad Unhealthy patch rollout Complete verify bad Unhealthy "
                     "rollback restore Complete",
                 ),
@@ -208,7 +211,11 @@ ROWS = (
                     reason="Unhealthy",
                     back_to="one",
                     checks=(False,),
-                    says=("500", "the rollback failed too", "does not pass on the version that runs now"),
+                    says=(
+                        "500",
+                        "the rollback failed too",
+                        "does not pass on the version before",
+                    ),
                 ),
                 live=State(runs="one"),
             ),

@@ -30,6 +30,11 @@ def test_a_deploy_without_checks_says_that_nothing_more_was_verified(good_report
     assert "no check is configured, so nothing more was verified" in summary(unchecked)
 
 
+def test_a_deploy_at_0_replicas_says_that_nothing_was_verified(good_report: Report) -> None:
+    entry = replace(good_report.deploys[0], checks=(), message="web:2 runs: it is scaled to 0; no check ran to its end")
+    assert "it is scaled to 0, so nothing was verified" in summary(replace(good_report, deploys=(entry,)))
+
+
 def test_a_rolled_back_deploy_reads_like_this(failed_report: Report) -> None:
     assert (
         summary(failed_report)

@@ -65,6 +65,21 @@ def test_verify_without_a_check_says_that_there_was_nothing_to_verify() -> None:
     assert verified(Simulation()).reason is Reason.NOTHING_TO_VERIFY
 
 
+def test_verify_of_a_paused_workload_is_refused_at_once() -> None:
+    simulation = Simulation()
+    simulation.world.change(lambda workload: workload["spec"].update(paused=True))
+    started, report = simulation.now, verified(simulation)
+    assert (report.outcome, report.reason) == (Outcome.REFUSED, Reason.PAUSED)
+    assert "kubectl rollout resume deployment/web" in report.hint
+    assert simulation.now - started < 1
+
+
+def test_verify_at_0_replicas_says_that_no_check_ran() -> None:
+    report = verified(Simulation(replicas=0), HEALTH)
+    assert (report.outcome, report.reason) == (Outcome.PASSED, Reason.NOTHING_TO_VERIFY)
+    assert report.message == "it is scaled to 0; no check ran to its end"
+
+
 def test_verify_of_a_missing_workload_is_refused() -> None:
     simulation = Simulation()
     simulation.world.delete()

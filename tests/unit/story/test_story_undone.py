@@ -112,7 +112,7 @@ def test_a_foreign_change_that_fails_the_checks_is_passed_over_for_the_verified_
     simulation.world.advance(simulation.now + 60)
     report = simulation.deploy("bad", checks=(HEALTH,))
     assert (report.outcome, simulation.live) == (Outcome.ROLLED_BACK, "old")
-    assert "does not pass on the version that runs now" in report.warnings[0]
+    assert "does not pass on the version before" in report.warnings[0]
 
 
 def test_on_the_first_deploy_a_failing_check_is_known_to_be_the_check_s_fault_and_the_old_version_comes_back() -> None:
@@ -120,7 +120,7 @@ def test_on_the_first_deploy_a_failing_check_is_known_to_be_the_check_s_fault_an
     report = simulation.deploy("new", checks=(HEALTH,))
     assert (report.outcome, simulation.live) == (Outcome.ROLLED_BACK, "old")
     assert not simulation.is_verified(), "nothing has proved it good"
-    assert any("does not pass on the version that runs now" in warning for warning in report.warnings)
+    assert any("does not pass on the version before" in warning for warning in report.warnings)
     assert "look at the checks" in report.hint
 
 
