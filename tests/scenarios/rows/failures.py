@@ -157,13 +157,13 @@ ROWS = (
     Scenario(
         name="late crash",
         says="A crash after the checks have passed is seen while the rollout is watched.",
-        waits=15,
+        waits=25,
         steps=(
             deployed(ONE),
             Run(
                 words="deploy --crash-budget 0",
-                commit=crashing_later("two", 8),
-                check={"watch_for": "20s"},
+                commit=crashing_later("two", 16),
+                check={"watch_for": "25s"},
                 ends=rolled_back(
                     "CrashLoop",
                     culprit={"exit_code": 3},
