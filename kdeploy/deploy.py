@@ -33,7 +33,7 @@ from kdeploy.story.request import DeployRequest
 from kdeploy.story.run import Edges, Run
 from kdeploy.story.unstick import unstick
 from kdeploy.story.wait import LAST_LOOK
-from kdeploy.text import one_line
+from kdeploy.text import bug
 from kdeploy.verify.port import choose_port
 
 __all__ = ["DeployRequest", "Edges", "deploy"]
@@ -74,7 +74,7 @@ def deploy(request: DeployRequest, edges: Edges) -> Report:
     except Exception as error:  # a bug: what may be live already must not stay there
         if not arrived(run, workload, planned):
             raise
-        failed = Verdict(state=State.FAILED, reason=Reason.INTERNAL, message=_bug(error))
+        failed = Verdict(state=State.FAILED, reason=Reason.INTERNAL, message=bug(error))
         return undone(run, request, baseline, planned, failed)
     verdict = see_through(run, request, ours, baseline)
     if verdict.passed:
@@ -87,8 +87,9 @@ def undone(run: Run, request: DeployRequest, baseline: Baseline, ours: Expected,
     try:
         return undo(run, request, baseline, ours, verdict)
     except Exception as error:  # a bug: a person must know that the failed version may be live
-        bug = _bug(error)
-        return run.report(Outcome.ROLLBACK_FAILED, verdict.reason, f"{verdict.message}; the rollback failed too: {bug}")
+        return run.report(
+            Outcome.ROLLBACK_FAILED, verdict.reason, f"{verdict.message}; the rollback failed too: {bug(error)}"
+        )
 
 
 def preflight(run: Run, request: DeployRequest) -> str | None:
@@ -243,7 +244,7 @@ def see_through(run: Run, request: DeployRequest, ours: Expected, baseline: Base
     except ClusterError as error:
         return Verdict(state=State.FAILED, reason=error.reason, message=error.message)
     except Exception as error:  # even a bug must not leave an unverified version behind
-        return Verdict(state=State.FAILED, reason=Reason.INTERNAL, message=_bug(error))
+        return Verdict(state=State.FAILED, reason=Reason.INTERNAL, message=bug(error))
     return verdict
 
 
@@ -292,7 +293,3 @@ def _is_ours(expected: Expected, before: Obj) -> Callable[[Obj], bool]:
         return only_change or template_hash(template_of(live)) == expected.hash
 
     return is_ours
-
-
-def _bug(error: Exception) -> str:
-    return one_line(f"a bug in kdeploy: {type(error).__name__}: {error}")

@@ -27,6 +27,11 @@ def one_line(text: str, limit: int = 300) -> str:
     return clean(" ".join(clean(text, 10 * limit).split()), limit)
 
 
+def bug(error: Exception) -> str:
+    """An exception that nobody expected, as one line for a report."""
+    return one_line(f"a bug in kdeploy: {type(error).__name__}: {error}")
+
+
 def file_size(size: int) -> str:
     """Bytes as a person reads them, in thousands: "512 B", "12.3 kB", "4.5 MB", "1.2 GB"."""
     amount, unit = float(size), "B"

@@ -19,7 +19,7 @@ from kdeploy.story.patching import mark_verified, send
 from kdeploy.story.run import Run
 from kdeploy.story.unstick import unstick
 from kdeploy.story.wait import wait
-from kdeploy.text import one_line
+from kdeploy.text import bug
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ def restore(run: Run, plan: RestorePlan) -> Restoration:
     except ClusterError as error:
         return _failed(error.reason, error.message)
     except Exception as error:  # what is live must be told all the same
-        return _failed(Reason.INTERNAL, one_line(f"a bug in kdeploy: {type(error).__name__}: {error}"))
+        return _failed(Reason.INTERNAL, bug(error))
 
 
 def send_restore(run: Run, plan: RestorePlan) -> Obj:

@@ -23,7 +23,7 @@ from kdeploy.ports import (
 )
 from kdeploy.report.value import Report, TargetReport, Timings, image_report
 from kdeploy.rollout.revisions import live_revision
-from kdeploy.text import one_line
+from kdeploy.text import bug
 
 HEARTBEAT = 30.0
 
@@ -80,9 +80,9 @@ class Run:
         except KdeployError:  # a signal's: before the patch it ends the run, wherever it is
             raise
         except Exception as error:
-            bug = one_line(f"a bug in kdeploy: an event could not be shown: {type(error).__name__}: {error}")
-            if bug not in self.warnings:
-                self.warnings.append(bug)
+            message = f"an event could not be shown: {bug(error)}"
+            if message not in self.warnings:
+                self.warnings.append(message)
 
     def warn(self, message: str) -> None:
         """Something a person should know, once: shown at once and kept for the report."""

@@ -222,7 +222,7 @@ def test_a_bug_in_what_is_shown_decides_nothing_about_production(kind: type[Even
     simulation.edges.on_event = fail_with_a_bug
     report = simulation.deploy("new", checks=(HEALTH,))
     assert report.outcome is Outcome.DEPLOYED
-    assert [w for w in report.warnings if "a bug in kdeploy: an event could not be shown: KeyError" in w]
+    assert [w for w in report.warnings if "an event could not be shown: a bug in kdeploy: KeyError" in w]
     assert simulation.deploy("bad", checks=(HEALTH,)).outcome is Outcome.ROLLED_BACK
 
 
