@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kdeploy.cli.run import Result, Session
 
 WHERE = ("config", "env", "namespace", "context", "kubeconfig")
-OUTPUT = ("output", "report", "trace", "verbose", "quiet")
+OUTPUT = ("output", "report", "junit", "dotenv", "trace", "verbose", "quiet")
 WAIT = ("timeout", "crash_budget")
 BUILD = ("commit", "image", "push_image", "build_context", "dockerfile", "build_arg", "platform", "builder", "tag")
 

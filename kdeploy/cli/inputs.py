@@ -52,6 +52,8 @@ FLAGS: Mapping[str, Shape] = {
     "force": Shape.SWITCH,
     "dry-run": Shape.SWITCH,
     "report": Shape.TEXT,
+    "junit": Shape.TEXT,
+    "dotenv": Shape.TEXT,
     "trace": Shape.TEXT,
     "verbose": Shape.SWITCH,
     "quiet": Shape.SWITCH,

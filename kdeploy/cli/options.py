@@ -93,6 +93,8 @@ OPTIONS: Mapping[str, Any] = {
         _option("output", "What goes to stdout [human].", "-o", "--output", metavar="human|json|jsonl"),
     ],
     "report": _text("report", "Write the report as JSON to this file too.", metavar="FILE"),
+    "junit": _text("junit", "Write the steps and checks as JUnit XML to this file.", metavar="FILE"),
+    "dotenv": _text("dotenv", "Write the outcome as DEPLOY_... variables to this file.", metavar="FILE"),
     "trace": _text("trace", "Write every event as a line of JSON to this file.", metavar="FILE"),
     "verbose": _switch("verbose", "Tell more; a bug in kdeploy shows its traceback.", "-v", "--verbose"),
     "quiet": _switch("quiet", "Only warnings and the end.", "-q", "--quiet"),

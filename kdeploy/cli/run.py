@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NoReturn, TextIO, cast
 
+from kdeploy.cli.files import find_unwritable, remove_old, unwritable, write_files
 from kdeploy.cli.private import remove_all
 from kdeploy.clock import Deadline, SystemClock
 from kdeploy.config.flags import Flags
@@ -25,9 +26,10 @@ from kdeploy.model import Obj, Outcome, Reason
 from kdeploy.ports import Clock
 from kdeploy.process import end_all
 from kdeploy.report.encode import dumps
+from kdeploy.report.folding import GITHUB, GITLAB, Folding
 from kdeploy.report.redact import Redactor
 from kdeploy.report.renderer import Renderer, renderer, wants_live
-from kdeploy.report.sinks import PlainSink, Sink, shows_at, write_report
+from kdeploy.report.sinks import PlainSink, Sink, shows_at
 from kdeploy.report.value import Report, Timings
 from kdeploy.report.wording import defused
 from kdeploy.signals import Signals
@@ -103,15 +105,15 @@ def execute(flags: Flags, body: Body, *, env: Mapping[str, str], out: TextIO, er
 def _execute(flags: Flags, body: Body, signals: Signals, *, env: Mapping[str, str], out: TextIO, err: TextIO) -> int:
     clock, redactor = SystemClock(), Redactor()
     started, live = clock.now(), wants_live(tty=err.isatty(), env=env)
-    shown, unwritable = _open(flags, out, err, clock, redactor, live=live, env=env)
+    shown, wrong = _open(flags, out, err, clock, redactor, live=live, env=env)
     session = Session(
         flags=flags, env=env, clock=clock, redactor=redactor, signals=signals, shown=shown, started=started
     )
     with shown:
-        result = _end(session, body, unwritable, err)
+        result = _end(session, body, wrong, err)
         signals.finish()
         if result.report is not None:
-            _finish(session, result.report, None if unwritable else flags.report)
+            _finish(session, result.report, None if wrong else flags)
             if result.report.outcome is Outcome.BUILD_FAILED and (live or flags.quiet):
                 _show_tail(session, err)
     _print(session, result, out)
@@ -129,18 +131,17 @@ def _open(
     def open_with(trace: Path | None) -> Renderer:
         return renderer(
             output, out=out, err=err, clock=clock, redactor=redactor, live=live, verbosity=verbosity, token=token,
-            trace=trace, more=_for_github(flags, env, err, redactor) if token else (),
+            folding=_folding(env), trace=trace, more=_for_github(flags, env, err, redactor) if token else (),
         )  # fmt: skip
 
-    unwritable = _check_folder("--report", flags.report) or _check_folder("--trace", flags.trace)
-    if unwritable:
-        return open_with(None), unwritable
+    wrong = find_unwritable(flags)
+    if wrong:
+        return open_with(None), wrong
     try:
         shown = open_with(Path(flags.trace) if flags.trace else None)
     except OSError as error:
-        return open_with(None), _unwritable("--trace", flags.trace or "", error.strerror or "")
-    if flags.report:
-        _remove_old(Path(flags.report))
+        return open_with(None), unwritable("--trace", flags.trace or "", error.strerror or "")
+    remove_old(flags)
     return shown, None
 
 
@@ -150,41 +151,18 @@ def _for_github(flags: Flags, env: Mapping[str, str], err: TextIO, redactor: Red
     return [StepSink(err, redact=redactor, env=env, report=flags.report or "")]
 
 
-def _remove_old(report: Path) -> None:
-    """An earlier run's report must not be taken for this one's, should this one be killed.
-
-    It also makes the end quicker: to put a file in another's place, ext4 first sends it to the disk (auto_da_alloc).
-    """
-    with contextlib.suppress(OSError):  # it will be told at the end, when the new one cannot be written either
-        if report.is_file() and not report.is_symlink():
-            report.unlink()
+def _folding(env: Mapping[str, str]) -> Folding | None:
+    """How the CI's log folds a part of it; None where it does not, or in none."""
+    if env.get("GITHUB_ACTIONS") == "true":
+        return GITHUB
+    return GITLAB if env.get("GITLAB_CI") else None
 
 
-def _check_folder(flag: str, file: str | None) -> ConfigError | None:
-    if not file:
-        return None
-    try:
-        if Path(file).is_dir():
-            return _unwritable(flag, file, "it is a folder")
-    except OSError as error:  # a name that is too long
-        return _unwritable(flag, file, error.strerror or "")
-    folder = Path(file).parent
-    if not folder.is_dir():
-        return _unwritable(flag, file, "its folder does not exist")
-    return None if os.access(folder, os.W_OK | os.X_OK) else _unwritable(flag, file, "its folder is not writable")
-
-
-def _unwritable(flag: str, file: str, problem: str) -> ConfigError:
-    return ConfigError(
-        f"{flag} {one_line(file, 120)} cannot be written: {problem}", hint="make the folder, or name another file"
-    )
-
-
-def _end(session: Session, body: Body, unwritable: ConfigError | None, err: TextIO) -> Result:
+def _end(session: Session, body: Body, wrong: ConfigError | None, err: TextIO) -> Result:
     """The result of `body`, whatever comes out of it."""
     try:
-        if unwritable:
-            raise unwritable
+        if wrong:
+            raise wrong
         return _with_signal(session.signals.interruptible(lambda: body(session)), session.signals)
     except KdeployError as error:
         report = _failure(error)
@@ -221,15 +199,12 @@ def _bug(error: Exception) -> Report:
     )
 
 
-def _finish(session: Session, report: Report, file: str | None) -> None:
-    """Writes --report before the summary, so that its failure can still be told. It changes no exit code."""
-    if file:
-        try:
-            write_report(Path(file), report, session.redactor)
-        except OSError as error:
-            problem = f"the report could not be written to {one_line(file, 120)}: {error.strerror}"
-            report = replace(report, warnings=(*report.warnings, problem))
-    session.shown.finish(report)
+def _finish(session: Session, report: Report, flags: Flags | None) -> None:
+    """Writes the files before the summary, so that a failure can still be told. It changes no exit code. `flags`: None
+    where they cannot be written.
+    """
+    problems = write_files(flags, report, session.redactor) if flags else ()
+    session.shown.finish(replace(report, warnings=(*report.warnings, *problems)))
 
 
 def _show_tail(session: Session, err: TextIO) -> None:

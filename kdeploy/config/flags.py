@@ -39,6 +39,8 @@ class Flags:
     from_file: str | None = None
     output: str = "human"
     report: str | None = None
+    junit: str | None = None
+    dotenv: str | None = None
     trace: str | None = None
     verbose: bool = False
     quiet: bool = False

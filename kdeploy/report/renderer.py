@@ -21,8 +21,10 @@ from typing import Literal, Self, TextIO
 from kdeploy.errors import InterruptedBySignalError
 from kdeploy.events import Event
 from kdeploy.ports import Clock
+from kdeploy.report.files import open_private
+from kdeploy.report.folding import Folding
 from kdeploy.report.redact import Redactor
-from kdeploy.report.sinks import JsonLinesSink, JsonSink, PlainSink, Shows, Sink, open_private, shows_at
+from kdeploy.report.sinks import JsonLinesSink, JsonSink, PlainSink, Sink, shows_at
 from kdeploy.report.value import Report
 
 Output = Literal["human", "json", "jsonl"]
@@ -93,14 +95,16 @@ def renderer(
     live: bool = False,
     verbosity: int = 0,
     token: str | None = None,
+    folding: Folding | None = None,
     trace: Path | None = None,
     more: Sequence[Sink] = (),
 ) -> Renderer:
     """The renderer for `-o OUTPUT`. Raises OSError where the trace file cannot be written.
 
     live: draw on the terminal `err` (see `wants_live`). verbosity: -1 for `-q` (only warnings and the end), 0, or 1 for
-    `-v` (notes too). token: on GitHub `secrets.token_hex(16)`, elsewhere None. trace: every event as a line of JSON.
-    more: sinks that come last. With jsonl the events are the progress: `err` gets only warnings and the end.
+    `-v` (notes too). token: on GitHub `secrets.token_hex(16)`, elsewhere None. folding: see `sinks.PlainSink`.
+    trace: every event as a line of JSON. more: sinks that come last. With jsonl the events are the progress: `err` gets
+    only warnings and the end.
     """
     sinks: list[Sink] = []
     if trace is not None:
@@ -109,7 +113,12 @@ def renderer(
         sinks.append(JsonLinesSink(out, clock=clock))
     shows = shows_at(-1 if output == "jsonl" else verbosity)
     live = live and verbosity >= 0 and output != "jsonl"
-    sinks.append(_for_people(err, clock=clock, redact=redactor, shows=shows, token=token, live=live))
+    if live:
+        from kdeploy.report.live import LiveSink
+
+        sinks.append(LiveSink(err, clock=clock, redact=redactor, shows=shows))
+    else:
+        sinks.append(PlainSink(err, clock=clock, redact=redactor, shows=shows, token=token, folding=folding))
     if output == "json":
         sinks.append(JsonSink(out))
     return Renderer([*sinks, *more], redactor)
@@ -119,11 +128,3 @@ def wants_live(*, tty: bool, env: Mapping[str, str]) -> bool:
     """Whether the live view suits a stream: a terminal, not a dumb one, without NO_COLOR and not in a CI."""
     in_ci = env.get("CI", "").lower() not in ("", "0", "false")
     return tty and not env.get("NO_COLOR") and env.get("TERM") not in (None, "", "dumb") and not in_ci
-
-
-def _for_people(err: TextIO, *, clock: Clock, redact: Redactor, shows: Shows, token: str | None, live: bool) -> Sink:
-    if live:
-        from kdeploy.report.live import LiveSink
-
-        return LiveSink(err, clock=clock, redact=redact, shows=shows)
-    return PlainSink(err, clock=clock, redact=redact, shows=shows, token=token)

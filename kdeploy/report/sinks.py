@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 from typing import Protocol, TextIO
 
-from kdeploy.events import BuildOutput, Event, Noted, PhaseEnded, PhaseStarted, Warned
+from kdeploy.events import BuildOutput, Event, Noted, Phase, PhaseEnded, PhaseStarted, Warned
 from kdeploy.ports import Clock
 from kdeploy.report import human, jsonl
-from kdeploy.report.encode import dumps, encode_report
-from kdeploy.report.github.commands import ENDGROUP, group
+from kdeploy.report.files import as_json
+from kdeploy.report.folding import Folding, Part
 from kdeploy.report.redact import Redactor
 from kdeploy.report.summary import summary
 from kdeploy.report.value import Report
@@ -52,19 +51,29 @@ def shows_at(verbosity: int) -> Shows:
 
 
 class PlainSink:
-    """Plain lines for a CI's log or a pipe. `token`: see `wording.fenced`; build output is fenced as one block, and
-    each phase is a group of lines that GitHub folds.
+    """Plain lines for a CI's log or a pipe. `token`: see `wording.fenced`; build output is fenced as one block.
+    `folding`: how each phase becomes a part of the log that may be folded, None for not at all.
     """
 
     title = "stderr"
 
     def __init__(
-        self, stream: TextIO, *, clock: Clock, redact: Redactor, shows: Shows, token: str | None = None
+        self,
+        stream: TextIO,
+        *,
+        clock: Clock,
+        redact: Redactor,
+        shows: Shows,
+        token: str | None = None,
+        folding: Folding | None = None,
     ) -> None:
         self._stream, self._clock, self._redact, self._shows, self._token = stream, clock, redact, shows, token
+        self._folding = folding
         self._marks = marks_for(getattr(stream, "encoding", None))
         self._view = View()
-        self._fence_is_up = self._group_is_open = False
+        self._fence_is_up = False
+        self._folded = 0
+        self._open: Part | None = None
 
     def emit(self, event: Event) -> None:
         """Writes the event's lines, where it has any."""
@@ -74,13 +83,12 @@ class PlainSink:
             return
         self._fence(isinstance(event, BuildOutput))
         if isinstance(event, PhaseStarted | PhaseEnded):
-            self._end_group()
-        if self._token and isinstance(event, PhaseStarted):
-            self._group_is_open = True
-            title = shown[0].removeprefix(self._marks.begin)
-            self._write(group(defused(title).replace(self._token, "***")))
+            self._unfold()
+        lines = [defused(line).replace(self._token or "\0", "***") for line in shown]
+        if self._folding and isinstance(event, PhaseStarted):
+            self._fold(self._folding, event.phase, defused(lines[0].removeprefix(self._marks.begin).strip()))
         else:
-            self._write(*(defused(line).replace(self._token or "\0", "***") for line in shown))
+            self._write(*lines)
 
     def finish(self, report: Report) -> None:
         """Writes the summary."""
@@ -88,14 +96,22 @@ class PlainSink:
         self._write(summary(report, self._marks, self._token))
 
     def close(self) -> None:
-        """Takes the fence down, so that the lines of the step's next program are read as ever, and ends the group."""
+        """Takes the fence down, so that the lines of the step's next program are read as ever; ends what is folded."""
         self._fence(False)
-        self._end_group()
+        self._unfold()
 
-    def _end_group(self) -> None:
-        if self._group_is_open:
-            self._group_is_open = False
-            self._write(ENDGROUP)
+    def _fold(self, folding: Folding, phase: Phase, title: str) -> None:
+        self._folded += 1
+        self._open = Part(number=self._folded, phase=phase, title=title, at=self._seconds())
+        self._write(folding.begin(self._open))
+
+    def _unfold(self) -> None:
+        if self._folding and self._open:
+            part, self._open = self._open, None
+            self._write(self._folding.end(replace(part, at=self._seconds())))
+
+    def _seconds(self) -> int:
+        return int(self._clock.wall().timestamp())
 
     def _fence(self, up: bool) -> None:
         if self._token is None or up == self._fence_is_up:
@@ -146,26 +162,8 @@ class JsonSink:
 
     def finish(self, report: Report) -> None:
         """Writes the report."""
-        self._stream.write(dumps(encode_report(report), indent=2) + "\n")
+        self._stream.write(as_json(report))
         self._stream.flush()
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-def open_private(path: Path) -> TextIO:
-    """Opens a text file to be written anew that only its owner may read (0600). Raises OSError."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.fchmod(descriptor, 0o600)
-    return os.fdopen(descriptor, "w", encoding="utf-8")
-
-
-def write_report(path: Path, report: Report, redact: Redactor) -> None:
-    """`--report FILE`: the report as JSON, whole or not at all, readable by its owner only. Raises OSError."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with open_private(unfinished) as stream:
-            JsonSink(stream).finish(redact.scrub(report))
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

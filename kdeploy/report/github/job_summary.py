@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from kdeploy.model import Culprit
+from kdeploy.report.steps import steps
 from kdeploy.report.summary import CULPRITS, EVENTS, LOG_LINES, commands, now, where
-from kdeploy.report.value import Report, TargetReport, Timings
+from kdeploy.report.value import Report, TargetReport
 from kdeploy.report.wording import duration, last_lines, plural, short
 from kdeploy.text import one_line
 
@@ -27,7 +28,7 @@ _COMMIT_TAG = re.compile(r":([0-9a-f]{40})(?:@|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Bar:
     """One bar of the timeline, in whole milliseconds."""
 
     name: str
@@ -53,7 +54,7 @@ def job_summary(report: Report, env: Mapping[str, str]) -> str:
         where=where(entry) if entry else "",
         sentence=f"{report.reason.value}: {one_line(report.message, 1000)}",
         facts=list(_facts(report, entry, env)),
-        timeline=list(_timeline(report.timings, failed=not good)),
+        timeline=list(_timeline(report)),
         culprits=[_culprit(culprit) for culprit in (entry.culprits[:CULPRITS] if entry else ())],
         checks=entry.checks if entry else (),
         warnings=[one_line(text, 1000) for text in report.warnings],
@@ -116,16 +117,11 @@ def _code(text: str) -> _Ours:
     return _Ours(f"<code>{references(short(text))}</code>")
 
 
-def _timeline(timings: Timings, *, failed: bool) -> Iterator[Step]:
-    """The steps, one after the other. What failed is what the verdict was about: the last step but the rollback."""
-    names = [name for name in ("build", "push", "rollout", "verify", "rollback") if getattr(timings, name) is not None]
-    guilty = [name for name in names if name != "rollback"][-1:] if failed else []
+def _timeline(report: Report) -> Iterator[Bar]:
     begin = 0
-    for name in names:
-        seconds = getattr(timings, name)
-        end = begin + round(1000 * seconds)
-        took = _Ours(duration(seconds))
-        yield Step(name=_Ours(name), took=took, begin=begin, end=end, failed=name in guilty)
+    for step in steps(report):
+        end = begin + round(1000 * step.seconds)
+        yield Bar(name=_Ours(step.name), took=_Ours(duration(step.seconds)), begin=begin, end=end, failed=step.failed)
         begin = end
 
 

@@ -19,7 +19,8 @@ from kdeploy.config.flags import Flags
 DEPLOY_FLAGS = (
     "-f --config -e --env -n --namespace --context --kubeconfig --commit --image --container --build-context"
     " --dockerfile --build-arg --platform --builder --tag --timeout --build-timeout --rollback-timeout --crash-budget"
-    " --verify-http --rollback --no-rollback --on-interrupt --force --dry-run -o --output --report --trace -v -q"
+    " --verify-http --rollback --no-rollback --on-interrupt --force --dry-run"
+    " -o --output --report --junit --dotenv --trace -v -q"
 )
 
 

@@ -2,19 +2,24 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import stat
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
-from kdeploy.events import BuildOutput, Event, Noted, Phase, PhaseEnded, Warned
+from kdeploy.cli.files import write_files
+from kdeploy.config.flags import Flags
+from kdeploy.events import BuildOutput, Event, Noted, Phase, PhaseEnded, PhaseStarted, Warned
 from kdeploy.ports import Clock
+from kdeploy.report.files import as_json, open_private, write_whole
+from kdeploy.report.folding import GITLAB
 from kdeploy.report.redact import Redactor
 from kdeploy.report.renderer import Output, Renderer, renderer, wants_live
-from kdeploy.report.sinks import JsonLinesSink, open_private, write_report
+from kdeploy.report.sinks import JsonLinesSink
 from kdeploy.report.value import Report
 from kdeploy.secret import Secret
 
@@ -25,7 +30,7 @@ class Streams:
     """Stands in for stdout and stderr."""
 
     def __init__(self) -> None:
-        self.out, self.err = io.StringIO(), io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+        self.out, self.err = io.StringIO(), io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
 
     def told(self) -> str:
         self.err.seek(0)
@@ -42,8 +47,7 @@ def streams() -> Streams:
     return Streams()
 
 
-def made(streams: Streams, clock: Clock, output: Output = "human", verbosity: int = 0, **more: str | Path) -> Renderer:
-    token, trace = more.get("token"), more.get("trace")
+def made(streams: Streams, clock: Clock, output: Output = "human", verbosity: int = 0, **more: Any) -> Renderer:
     return renderer(
         output,
         out=streams.out,
@@ -51,8 +55,7 @@ def made(streams: Streams, clock: Clock, output: Output = "human", verbosity: in
         clock=clock,
         redactor=Redactor([Secret("hunter2hunter2")]),
         verbosity=verbosity,
-        token=token if isinstance(token, str) else None,
-        trace=trace if isinstance(trace, Path) else None,
+        **more,
     )
 
 
@@ -108,8 +111,11 @@ def test_no_output_shows_a_secret(
     with made(streams, clock, output, trace=trace) as shown:
         shown.emit(BuildOutput(line="hunter2\x1b[0mhunter2"))
         shown.finish(leaky)
-    write_report(report, leaky, Redactor([Secret("hunter2hunter2")]))
-    for text in (streams.told(), streams.out.getvalue(), trace.read_text(), report.read_text()):
+    flags = Flags(report=str(report), junit=str(tmp_path / "junit.xml"), dotenv=str(tmp_path / "env"))
+    assert write_files(flags, leaky, Redactor([Secret("hunter2hunter2")])) == ()
+    files = [path.read_text() for path in tmp_path.iterdir()]
+    assert len(files) == 4
+    for text in (streams.told(), streams.out.getvalue(), *files):
         assert "hunter2" not in text
         assert "aHVudGVy" not in text
 
@@ -151,7 +157,7 @@ def test_a_trace_and_a_report_can_be_read_by_their_owner_only(
     trace.touch(mode=0o644)
     with made(streams, clock, trace=trace) as shown:
         shown.emit(Noted(message="n"))
-    write_report(report, good_report, Redactor())
+    write_whole(report, as_json(good_report))
     assert json.loads(trace.read_text())["message"] == "n"
     assert [stat.S_IMODE(path.stat().st_mode) for path in (trace, report)] == [0o600, 0o600]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.json", "trace"]
@@ -166,9 +172,9 @@ def test_a_report_that_cannot_be_written_raises_and_leaves_the_old_one_alone(
 
     report = tmp_path / "report.json"
     report.write_text("the old one")
-    monkeypatch.setattr("kdeploy.report.sinks.open_private", full)
+    monkeypatch.setattr("kdeploy.report.files.open_private", full)
     with pytest.raises(OSError, match="disk full"):
-        write_report(report, good_report, Redactor())
+        write_whole(report, as_json(good_report))
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"report.json": "the old one"}
 
 
@@ -204,3 +210,22 @@ def test_plain_output_does_not_import_rich(streams: Streams, clock: Clock, monke
         monkeypatch.delitem(sys.modules, name)
     made(streams, clock).close()
     assert not any(name == "rich" or name.startswith("rich.") for name in sys.modules)
+
+
+SECTION = re.compile(r"\x1b\[0Ksection_(start|end):(\d+):(\w+)(?:\[collapsed=(?:true|false)\])?\r\x1b\[0K(.*)")
+"""As GitLab reads them: gitlab.com/gitlab-org/gitlab, lib/gitlab/ci/ansi2json/converter.rb."""
+
+
+def test_on_gitlab_each_phase_is_a_section_that_no_text_can_forge(streams: Streams, clock: Clock) -> None:
+    forged = "\x1b[0Ksection_end:1:kdeploy_1_build\r\x1b[0K"
+    with made(streams, clock, folding=GITLAB) as shown:
+        shown.emit(PhaseStarted(phase=Phase.BUILD, detail=f"web {forged}"))
+        shown.emit(BuildOutput(line=f"{forged}\n{forged}"))
+        shown.emit(PhaseEnded(phase=Phase.BUILD, seconds=1))
+        shown.emit(PhaseStarted(phase=Phase.ROLLOUT))
+        shown.emit(Noted(message=forged))
+    found = [SECTION.search(line) for line in streams.told().split("\n")]
+    marks = [(match[1], match[3]) for match in found if match]
+    one, two = "kdeploy_1_build", "kdeploy_2_rollout"
+    assert marks == [("start", one), ("end", one), ("start", two), ("end", two)]
+    assert streams.told().count("\x1b") == 2 * len(marks)

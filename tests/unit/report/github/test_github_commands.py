@@ -10,6 +10,7 @@ import pytest
 
 from kdeploy.events import BuildOutput, Event, Judged, Noted, Phase, PhaseEnded, PhaseStarted, Warned
 from kdeploy.model import CheckResult, Culprit, Reason, State, Verdict
+from kdeploy.report.folding import GITHUB
 from kdeploy.report.github.commands import ENDGROUP, command, error, group, masks
 from kdeploy.report.github.outputs import LARGEST, OUTPUTS, file_text, outputs
 from kdeploy.report.redact import Redactor
@@ -77,7 +78,7 @@ def hostile_events(text: str) -> list[Event]:
 def test_no_hostile_text_in_any_field_gives_a_command(failed_report: Report, clock: Any) -> None:
     for text in HOSTILE:
         stream = io.StringIO()
-        sink = PlainSink(stream, clock=clock, redact=Redactor(), shows=shows_at(1), token=TOKEN)
+        sink = PlainSink(stream, clock=clock, redact=Redactor(), shows=shows_at(1), token=TOKEN, folding=GITHUB)
         redactor = Redactor()
         for event in hostile_events(text):
             sink.emit(redactor.scrub(event))
@@ -91,7 +92,7 @@ def test_each_phase_is_a_group_that_ends_before_the_next_line_that_is_not_its_ow
     failed_report: Report, clock: Any
 ) -> None:
     stream = io.StringIO()
-    sink = PlainSink(stream, clock=clock, redact=Redactor(), shows=shows_at(0), token=TOKEN)
+    sink = PlainSink(stream, clock=clock, redact=Redactor(), shows=shows_at(0), token=TOKEN, folding=GITHUB)
     for event in (
         PhaseStarted(phase=Phase.BUILD, detail="web"),
         BuildOutput(line="#1 done"),
