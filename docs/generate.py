@@ -47,7 +47,11 @@ Made by `make docs` from the code: change the flags there.
 
 Each flag may be given by its environment variable instead; the flag wins, and an empty variable counts as unset. A flag
 that is repeatable takes several values from its variable, separated by white space. Durations read like `90s`, `10m` or
-`1h30m`. Progress goes to stderr, results to stdout."""
+`1h30m`. Progress goes to stderr, results to stdout.
+
+Three variables have no flag, as they hold secrets: `KDEPLOY_REGISTRY_PASSWORD` with `KDEPLOY_REGISTRY_USERNAME` (on
+GitHub and GitLab the user of the run by default) is the login for the registry that is pushed to, before any of
+Docker's own configuration. `KDEPLOY_GITHUB_TOKEN` shows deploys among the repository's deployments on GitHub."""
 
 CONFIG_INTRODUCTION = f"""\
 # kdeploy.yaml

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from kdeploy.cli.inputs import INPUTS, KUBECONFIG, Shape
+from kdeploy.cli.inputs import INPUTS, KUBECONFIG, REPORT, VARIABLES, Shape
 from kdeploy.cli.options import OPTIONS
 from kdeploy.report.github.outputs import OUTPUTS
 
@@ -24,8 +24,17 @@ def action_file() -> str:
     return f"{HEAD}inputs:\n{''.join(inputs)}outputs:\n{''.join(outputs)}{runs}"
 
 
+def _told(name: str) -> str:
+    if name == KUBECONFIG:
+        return _KUBECONFIG
+    if name in VARIABLES:
+        return VARIABLES[name][2]
+    if name == "report":
+        return f"Where the report is written as JSON [{REPORT}]."
+    return str(OPTIONS[name.replace("-", "_")].__metadata__[0].help)
+
+
 def describe(name: str) -> str:
     """What an input is: its flag's help, and the shape of its value."""
-    told = _KUBECONFIG if name == KUBECONFIG else str(OPTIONS[name.replace("-", "_")].__metadata__[0].help)
-    told = told.removesuffix(" Repeatable.")
+    told = _told(name).removesuffix(" Repeatable.")
     return told if INPUTS[name] in (Shape.TEXT, Shape.SECRET) else f"{told} Takes {INPUTS[name].value}."

@@ -57,7 +57,7 @@ class DockerLogins:
     def login(self, domain: str, timeout: float = _HELPER_TIMEOUT) -> Login | None:
         """A helper for this registry goes before the general store, and that before `auths`, as in Docker."""
         key = _HUB_KEY if domain == DOCKER_HUB else domain
-        helper = _object(self.config, "credHelpers").get(key) or self.config.get("credsStore")
+        helper = _object(self.config, "credHelpers").get(key, self.config.get("credsStore"))
         found = self._ask_helper(str(helper), key, min(timeout, _HELPER_TIMEOUT)) if helper else None
         return found or _from_auths(_object(self.config, "auths"), domain)
 
@@ -93,8 +93,13 @@ def docker_folder(env: Mapping[str, str]) -> Path:
 
 
 def load_logins(env: Mapping[str, str], *, run: Run = run) -> DockerLogins:
-    """Reads Docker's config.json; no file means no logins. Raises RefusedError where it cannot be read."""
-    file = docker_folder(env) / "config.json"
+    """The logins of Docker's config.json; no file means none. Raises RefusedError where it cannot be read."""
+    return DockerLogins(config=read_docker_config(docker_folder(env)), env=env, run=run)
+
+
+def read_docker_config(folder: Path) -> dict[str, Any]:
+    """config.json of Docker's configuration folder, empty where there is none. Raises RefusedError."""
+    file = folder / "config.json"
     try:
         config = json.loads(file.read_bytes())
     except FileNotFoundError:
@@ -103,7 +108,18 @@ def load_logins(env: Mapping[str, str], *, run: Run = run) -> DockerLogins:
         raise _unreadable(file, one_line(str(error))) from error
     if not isinstance(config, dict):
         raise _unreadable(file, "it is no JSON object")
-    return DockerLogins(config=config, env=env, run=run)
+    return config
+
+
+def with_login(config: Mapping[str, Any], domain: str, login: Login) -> dict[str, Any]:
+    """`config` with this login for a registry in front of all others that it has: no helper is asked for that one."""
+    key = _HUB_KEY if domain == DOCKER_HUB else domain
+    auth = base64.b64encode(f"{login.username}:{login.password.reveal()}".encode()).decode()
+    auths = {name: entry for name, entry in _object(config, "auths").items() if _host(name) != domain}
+    helpers = {name: helper for name, helper in _object(config, "credHelpers").items() if name != key}
+    # an empty helper keeps the general store from being asked (github.com/docker/cli, cli/config/configfile/file.go)
+    helpers |= {key: ""} if config.get("credsStore") else {}
+    return {**config, "auths": {**auths, key: {"auth": auth}}, "credHelpers": helpers}
 
 
 def _from_auths(auths: Mapping[str, Any], domain: str) -> Login | None:

@@ -13,6 +13,7 @@ from docker.errors import DockerException
 from kdeploy.bounded import bounded
 from kdeploy.build.buildx import BuildxBuilder
 from kdeploy.build.classic import ClassicBuilder
+from kdeploy.build.credentials import docker_folder
 from kdeploy.build.engine import Find, Hide, check_name
 from kdeploy.errors import BuildError
 from kdeploy.ports import Builder
@@ -40,6 +41,8 @@ def connect(env: Mapping[str, str] | None = None, timeout: float = PATIENCE) -> 
 
     def open_client() -> docker.APIClient:
         client = docker.from_env(environment=dict(env) if env is not None else None, timeout=math.ceil(timeout)).api
+        if env is not None:  # the SDK looks for its logins by this process's environment
+            client.reload_config(str(docker_folder(env) / "config.json"))
         client.ping()
         return client
 

@@ -13,8 +13,9 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import TextIO
 
-from kdeploy.cli.inputs import KUBECONFIG, PREFIX, read_inputs
+from kdeploy.cli.inputs import KUBECONFIG, PREFIX, SECRETS, read_inputs
 from kdeploy.cli.private import keep, remove_all
+from kdeploy.cli.pull_request import read_event, refuse_fork
 from kdeploy.config.file import NAMES
 from kdeploy.config.flags import Flags
 from kdeploy.errors import ConfigError
@@ -44,16 +45,18 @@ def main() -> None:
 
 
 def prepare(env: MutableMapping[str, str], workspace: Path, log: TextIO) -> list[str]:
-    """The command line that the inputs ask for. Secrets are masked before anything is printed, and leave `env`, so
-    that no child inherits them. Raises ConfigError.
+    """The command line that the inputs ask for; what has no flag becomes a variable in `env`. Secrets are masked before
+    anything is printed. Raises ConfigError.
     """
-    secret = env.pop(f"{PREFIX}{KUBECONFIG.upper()}", "").strip()
-    if secret:
-        hidden = [secret, *(match[1] for match in _SECRET_VALUE.finditer(secret))]
-        log.write("".join(f"{line}\n" for text in hidden for line in masks(Secret(text))))
-        log.flush()
-    inputs = read_inputs(env, has_config=any((workspace / name).is_file() for name in NAMES))
-    return inputs.arguments(str(keep("kubeconfig", f"{secret}\n")) if secret else "")
+    given = {name: env.pop(f"{PREFIX}{name.upper()}", "").strip() for name in SECRETS}
+    hidden = [given[KUBECONFIG], *(match[1] for match in _SECRET_VALUE.finditer(given[KUBECONFIG])), *given.values()]
+    log.write("".join(f"{line}\n" for text in dict.fromkeys(hidden) for line in masks(Secret(text))))
+    log.flush()
+    inputs = read_inputs(env, given, has_config=any((workspace / name).is_file() for name in NAMES))
+    if not given[KUBECONFIG] and not env.get("KUBECONFIG"):
+        refuse_fork(read_event(env))
+    env.update(inputs.variables)
+    return inputs.arguments(str(keep("kubeconfig", f"{given[KUBECONFIG]}\n")) if given[KUBECONFIG] else "")
 
 
 def _run(arguments: list[str]) -> None:

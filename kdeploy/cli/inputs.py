@@ -61,8 +61,35 @@ FLAGS: Mapping[str, Shape] = {
 """Inputs that are flags of `deploy`, by their names there."""
 
 KUBECONFIG = "kubeconfig"
-INPUTS: Mapping[str, Shape] = {**FLAGS, KUBECONFIG: Shape.SECRET}
+VARIABLES: Mapping[str, tuple[Shape, str, str]] = {
+    "registry-username": (
+        Shape.TEXT,
+        "KDEPLOY_REGISTRY_USERNAME",
+        "The user of the registry that is pushed to [who started the run].",
+    ),
+    "registry-password": (
+        Shape.SECRET,
+        "KDEPLOY_REGISTRY_PASSWORD",
+        "That user's password or token; for ghcr.io ${{ github.token }}, with the permission packages: write.",
+    ),
+    "github-token": (
+        Shape.SECRET,
+        "KDEPLOY_GITHUB_TOKEN",
+        "Shows the deploy among the repository's deployments; takes the permission deployments: write.",
+    ),
+}
+"""Inputs that become variables of the command: shape, variable, description."""
+
+INPUTS: Mapping[str, Shape] = {
+    **FLAGS,
+    KUBECONFIG: Shape.SECRET,
+    **{name: shape for name, (shape, _, _) in VARIABLES.items()},
+}
 """Every input. `kubeconfig` is the file's content, where the flag names a file."""
+
+SECRETS = tuple(name for name, shape in INPUTS.items() if shape is Shape.SECRET)
+REPORT = "kdeploy-report.json"
+"""Where the report is written if nobody says where, so that the output `report` always names a file."""
 
 _BUILD = ("build-context", "dockerfile", "build-arg", "platform", "builder", "tag", "push-image")
 _TRUTHS = {"true": True, "false": False}
@@ -75,19 +102,21 @@ class Inputs:
     given: Mapping[str, str]
 
     @property
-    def kubeconfig(self) -> str:
-        """The content of a kubeconfig, "" where none was given."""
-        return self.given.get(KUBECONFIG, "")
+    def variables(self) -> dict[str, str]:
+        """The variables that the command gets besides its arguments."""
+        return {VARIABLES[name][1]: text for name, text in self.given.items() if name in VARIABLES}
 
     def arguments(self, kubeconfig: str = "") -> list[str]:
         """The command line, the program's name left out. `kubeconfig`: the file that holds it, "" for none."""
-        flags = [word for name, text in self.given.items() if name in FLAGS for word in _flag(name, text)]
+        given = {"report": REPORT, **self.given}
+        flags = [word for name, text in given.items() if name in FLAGS for word in _flag(name, text)]
         target = [self.given["target"]] if "target" in self.given else []
         return ["deploy", *flags, *([f"--kubeconfig={kubeconfig}"] if kubeconfig else []), "--", *target]
 
 
-def read_inputs(env: Mapping[str, str], *, has_config: bool) -> Inputs:
-    """What `env` gives. `has_config`: whether a kdeploy.yaml is there, which may name target and image.
+def read_inputs(env: Mapping[str, str], secrets: Mapping[str, str] | None = None, *, has_config: bool) -> Inputs:
+    """What `env` gives, and `secrets`, by name. `has_config`: whether a kdeploy.yaml is there, which may name target
+    and image.
 
     Raises ConfigError for an unknown input, a value of the wrong shape, a contradiction, or a missing one.
     """
@@ -95,6 +124,7 @@ def read_inputs(env: Mapping[str, str], *, has_config: bool) -> Inputs:
     for name in named:
         if name not in INPUTS:
             raise ConfigError(f'there is no input "{one_line(name, 80)}"', hint=did_you_mean(name, INPUTS))
+    named |= secrets or {}
     given = {name: named[name].strip() for name in INPUTS if named.get(name, "").strip()}
     for name, text in given.items():
         _check(name, text)

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from kdeploy.build import inspect_source, open_builder, open_history, open_registry, request_build
+from kdeploy.cli.login import docker_env
 from kdeploy.cli.run import Session
 from kdeploy.cli.secrets import known_secrets
 from kdeploy.clock import Deadline
@@ -95,7 +96,7 @@ def edges(session: Session, settings: Settings, there: There, builder: Builder |
         clock=session.clock,
         cluster=there.cluster,
         prober=there.prober,
-        registry=LazyRegistry(lambda: open_registry(session.env)),
+        registry=LazyRegistry(lambda: open_registry(docker_env(session.env, settings))),
         builder=builder,
         history=open_history(settings.build.context, session.env, before_patch(session, settings)),
         interrupts=session.signals,
@@ -168,7 +169,8 @@ def before_patch(session: Session, settings: Settings) -> Deadline:
 
 def builder_of(session: Session, settings: Settings) -> Builder:
     """What builds and pushes."""
-    return open_builder(settings.build.builder, session.env, before_patch(session, settings), hide=session.redactor)
+    env = docker_env(session.env, settings)
+    return open_builder(settings.build.builder, env, before_patch(session, settings), hide=session.redactor)
 
 
 def plan_build(session: Session, settings: Settings, repository: str) -> BuildRequest:

@@ -64,7 +64,8 @@ def choose_context(
         return _in_cluster(environ, service_account)
     raise ConfigError(
         "there is no kubeconfig: neither --kubeconfig, KUBECONFIG nor ~/.kube/config, and this is not a pod",
-        hint="log in to the cluster (its provider's command writes ~/.kube/config), or pass --kubeconfig FILE",
+        hint="log in to the cluster (its provider's command writes ~/.kube/config), or pass --kubeconfig FILE;"
+        " in the GitHub action the input kubeconfig, which is empty where its secret does not exist",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -19,12 +20,18 @@ KUBECONFIG = f"apiVersion: v1\nkind: Config\nusers:\n- name: ci\n  user:\n    to
 class Step:
     """One run of the action."""
 
-    def __init__(self, folder: Path, *arguments: str, **inputs: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, event: str = "", **inputs: str) -> None:
         for name in ("home", "workspace", "tmp"):
             (folder / name).mkdir()
         self.folder, output = folder, folder / "output"
-        env = {"PATH": "/usr/bin:/bin", "HOME": str(folder / "home"), "PYTHONPATH": str(ROOT), "CI": "true"}
+        env = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(folder / "home"),
+            "PYTHONPATH": str(ROOT),
+            "CI": "true",
+        }
         env |= {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(output), "TMPDIR": str(folder / "tmp")}
+        env |= {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event} if event else {}
         env |= {f"INPUT_{name.upper().replace('_', '-')}": text for name, text in inputs.items()}
         command = [sys.executable, "-m", "kdeploy.cli.action", *arguments]
         done = subprocess.run(
@@ -75,6 +82,24 @@ def test_a_kubeconfig_is_masked_first_is_in_no_other_line_and_is_gone_at_the_end
     assert list(step.outputs) == list(OUTPUTS)
     assert len(step.errors) == 1
     assert step.left() == []
+
+
+def test_a_pull_request_from_a_fork_is_refused_and_says_why(tmp_path: Path) -> None:
+    sides = {"head": {"repo": {"full_name": "mallory/web"}}, "base": {"repo": {"full_name": "acme/web"}}}
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"pull_request": sides}))
+    step = Step(tmp_path, target="deployment/web", image="acme/web", kubeconfig="", event=str(event))
+    assert (step.code, step.outputs["outcome"]) == (2, "usage")
+    assert "from the fork mallory/web" in step.errors[0]
+
+
+def test_secrets_are_masked_and_the_report_is_in_the_workspace(tmp_path: Path) -> None:
+    secrets = {"registry_password": "hunter2hunter2", "github_token": "ghs_0123456789"}
+    step = Step(tmp_path, target="deployment/web", image="acme/web", **secrets)
+    masks = {each.data for each in step.commands if each.name == "add-mask"}
+    assert set(secrets.values()) <= masks
+    report = tmp_path / "workspace" / step.outputs["report"]
+    assert json.loads(report.read_text())["outcome"] == step.outputs["outcome"]
 
 
 def test_with_arguments_it_is_kdeploy(tmp_path: Path) -> None:

@@ -4,8 +4,11 @@ import pytest
 from typer.main import get_command
 
 from kdeploy.cli.app import app
-from kdeploy.cli.inputs import FLAGS, INPUTS, Inputs, read_inputs
+from kdeploy.cli.inputs import FLAGS, INPUTS, VARIABLES, Inputs, read_inputs
+from kdeploy.cli.pull_request import refuse_fork
 from kdeploy.errors import ConfigError
+
+REPORT = "--report=kdeploy-report.json"
 
 
 def given(inputs: dict[str, str] | None = None, *, has_config: bool = True, **more: str) -> Inputs:
@@ -16,28 +19,28 @@ def given(inputs: dict[str, str] | None = None, *, has_config: bool = True, **mo
 def test_the_inputs_are_the_flags_of_deploy_but_what_goes_to_stdout() -> None:
     deploy = getattr(get_command(app), "commands")["deploy"]  # noqa: B009  (mypy does not know the group's type)
     names = {param.name.replace("_", "-") for param in deploy.params}
-    assert set(INPUTS) == names - {"output", "help"}
+    assert set(INPUTS) - set(VARIABLES) == names - {"output", "help"}
 
 
 def test_the_command_line_is_that_of_a_person() -> None:
     line = given(target="web", image="ghcr.io/acme/web", build_arg="A=1\n\n B=two words\n", rollback="False").arguments
     assert line("/tmp/k") == [
-        "deploy", "--image=ghcr.io/acme/web", "--build-arg=A=1", "--build-arg=B=two words", "--no-rollback",
+        "deploy", REPORT, "--image=ghcr.io/acme/web", "--build-arg=A=1", "--build-arg=B=two words", "--no-rollback",
         "--kubeconfig=/tmp/k", "--", "web",
     ]  # fmt: skip
 
 
 def test_empty_inputs_count_as_unset() -> None:
-    assert given(dict.fromkeys(INPUTS, "")).arguments() == ["deploy", "--"]
+    assert given(dict.fromkeys(INPUTS, "")).arguments() == ["deploy", REPORT, "--"]
 
 
 def test_a_value_that_looks_like_a_flag_stays_a_value() -> None:
-    assert given(target="--force", tag="--force").arguments() == ["deploy", "--tag=--force", "--", "--force"]
+    assert given(target="--force", tag="--force").arguments() == ["deploy", REPORT, "--tag=--force", "--", "--force"]
 
 
 @pytest.mark.parametrize("name", [name for name, shape in FLAGS.items() if shape.name == "SWITCH"])
 def test_a_switch_is_true_or_false(name: str) -> None:
-    assert given({name: "true"}).arguments() == ["deploy", f"--{name}", "--"]
+    assert given({name: "true"}).arguments() == ["deploy", REPORT, f"--{name}", "--"]
     with pytest.raises(ConfigError, match=f"input {name} is"):
         given({name: "yes"})
 
@@ -67,7 +70,32 @@ def test_what_is_required_is_named_where_there_is_no_kdeploy_yaml() -> None:
     assert given(has_config=False, config="other.yaml").given
 
 
-def test_the_content_of_a_kubeconfig_is_on_no_command_line() -> None:
-    inputs = given(kubeconfig="a: 1\nb: 2\n")
-    assert inputs.kubeconfig == "a: 1\nb: 2"
-    assert inputs.arguments("/tmp/k") == ["deploy", "--kubeconfig=/tmp/k", "--"]
+def test_the_report_is_written_where_one_says_and_else_in_the_workspace() -> None:
+    assert given(report="out/r.json").arguments() == ["deploy", "--report=out/r.json", "--"]
+
+
+def test_logins_and_tokens_are_variables_and_on_no_command_line() -> None:
+    inputs = given(registry_username="ann", registry_password="hunter2", github_token="gh", kubeconfig="k: v")
+    assert inputs.variables == {
+        "KDEPLOY_REGISTRY_USERNAME": "ann",
+        "KDEPLOY_REGISTRY_PASSWORD": "hunter2",
+        "KDEPLOY_GITHUB_TOKEN": "gh",
+    }
+    assert inputs.arguments("/tmp/k") == ["deploy", REPORT, "--kubeconfig=/tmp/k", "--"]
+
+
+def pull_request(head: dict[str, str] | None) -> dict[str, object]:
+    return {"pull_request": {"head": {"repo": head}, "base": {"repo": {"full_name": "acme/web"}}}}
+
+
+@pytest.mark.parametrize("head", [{"full_name": "mallory/web"}, None])
+def test_a_pull_request_from_a_fork_is_refused_with_the_condition_to_write(head: dict[str, str] | None) -> None:
+    with pytest.raises(ConfigError, match="fork") as caught:
+        refuse_fork(pull_request(head))
+    assert "head.repo.full_name == github.repository" in caught.value.hint
+
+
+@pytest.mark.parametrize("event", [{}, {"pull_request": []}, {"pull_request": {"head": 1}}])
+def test_any_other_event_is_no_pull_request(event: dict[str, object]) -> None:
+    refuse_fork(event)
+    refuse_fork(pull_request({"full_name": "acme/web"}))
