@@ -6,21 +6,29 @@ exit code at one place, the command line. After the patch every one of them must
 
 from __future__ import annotations
 
-from kdeploy.model import Outcome, Reason
+from kdeploy.model import Location, Outcome, Reason
 
 
 class KdeployError(Exception):
-    """A failure with an outcome, a reason, one sentence of what is wrong and one of what to do."""
+    """A failure with an outcome, a reason, one sentence of what is wrong and one of what to do.
+
+    `location`: where in the person's own files it is to be mended, where that is known.
+    """
 
     outcome = Outcome.INTERNAL
     reason = Reason.INTERNAL
+    location: Location | None = None
 
-    def __init__(self, message: str, *, hint: str = "", reason: Reason | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", reason: Reason | None = None, location: Location | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         if reason is not None:
             self.reason = reason
+        if location is not None:
+            self.location = location
 
 
 class ConfigError(KdeployError):
@@ -37,9 +45,15 @@ class BuildError(KdeployError):
     reason = Reason.BUILD_FAILED
 
     def __init__(
-        self, message: str, *, hint: str = "", reason: Reason | None = None, tail: tuple[str, ...] = ()
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        reason: Reason | None = None,
+        location: Location | None = None,
+        tail: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(message, hint=hint, reason=reason)
+        super().__init__(message, hint=hint, reason=reason, location=location)
         self.tail = tail
 
 

@@ -69,6 +69,14 @@ class Permission:
         return f" in namespace {self.namespace}" if self.namespace else ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A line (from 1) of a file, by a path from the current folder; None where only the file is known."""
+
+    file: str
+    line: int | None = None
+
+
 SCALED_TO_0 = "it is scaled to 0"
 """What is said of a workload that wants no pod, so that nothing of it can be verified."""
 

@@ -44,7 +44,7 @@ class BuildxBuilder:
             try:
                 code = self.stream(command, line=log, timeout=timeout, env=self.env)
                 if code:
-                    raise build_failure(log.lines, pushed_name(request), self.title)
+                    raise build_failure(log.lines, pushed_name(request), self.title, request.dockerfile)
                 digest = _digest_in(metadata) or self.find(str(pushed_name(request)), deadline.remaining())
             except TimeoutError as error:
                 raise timed_out(self.title, timeout, log.lines) from error

@@ -81,7 +81,7 @@ class ClassicBuilder:
         for message in _in_time(build, deadline):
             if problem := _problem_in(message, log):
                 log(f"ERROR: {problem}")
-                raise build_failure(log.lines, image, self.title)
+                raise build_failure(log.lines, image, self.title, request.dockerfile)
 
     def _push(self, image: Reference, log: Log, deadline: Deadline) -> str | None:
         """Pushes, and returns the digest that the engine tells."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from kdeploy.errors import BuildError
-from kdeploy.model import Reason
+from kdeploy.model import Location, Reason
 from kdeploy.reference import Reference
 from kdeploy.text import clean, one_line
 
@@ -26,6 +26,9 @@ _UNREACHABLE = re.compile(
 _NO_ENGINE = re.compile(r"cannot connect to the docker daemon|failed to connect to the docker api", re.IGNORECASE)
 _ERROR = re.compile(r"(?:ERROR|error)[:=]\s*(.+)")
 _FAILED_STEP = re.compile(r" > (.+):")
+_QUOTED = re.compile(r"\S+:([1-9][0-9]{0,6})")
+_RULE = re.compile(r"-{8,}")
+_PARSED = re.compile(r"dockerfile parse error (?:on )?line ([1-9][0-9]{0,6})", re.IGNORECASE)
 _WRAPPERS = re.compile(
     r"(?:failed to solve(?: with frontend [\w.]+)?|rpc error: code = \w+ desc =|failed to create LLB definition):? "
 )
@@ -36,8 +39,8 @@ def last_lines(lines: Sequence[str]) -> tuple[str, ...]:
     return tuple(clean(line, 500) for line in lines[-TAIL_LINES:])
 
 
-def build_failure(lines: Sequence[str], image: Reference, title: str) -> BuildError:
-    """The error for a build or a build-and-push that ended badly with these lines of output."""
+def build_failure(lines: Sequence[str], image: Reference, title: str, dockerfile: str = "Dockerfile") -> BuildError:
+    """The error for a build or a build-and-push of `dockerfile` that ended badly with these lines of output."""
     cause = _cause(lines)
     if _NO_ENGINE.search(cause):
         return BuildError(
@@ -54,7 +57,13 @@ def build_failure(lines: Sequence[str], image: Reference, title: str) -> BuildEr
         hint = "docker login to the registry of the base image, and check its name in FROM"
     elif _UNREACHABLE.search(cause):
         hint = "a registry or server that the build needs cannot be reached; check the network and try again"
-    return BuildError(f"{title} could not build the image: {one_line(cause)}", hint=hint, tail=last_lines(lines))
+    line = _line(lines)
+    return BuildError(
+        f"{title} could not build the image: {one_line(cause)}",
+        hint=hint,
+        location=Location(file=dockerfile, line=line) if line else None,
+        tail=last_lines(lines),
+    )
 
 
 def push_failure(lines: Sequence[str], image: Reference, *, pusher: str = "the Docker engine") -> BuildError:
@@ -80,6 +89,15 @@ def timed_out(title: str, seconds: float, lines: Sequence[str]) -> BuildError:
         hint="raise --build-timeout, or look at what the last lines were busy with",
         tail=last_lines(lines),
     )
+
+
+def _line(lines: Sequence[str]) -> int | None:
+    """The Dockerfile's line that BuildKit quotes below "Dockerfile:7" and a rule, or that the parser names."""
+    for above, below in zip(reversed(lines[:-1]), reversed(lines[1:]), strict=True):
+        if (found := _QUOTED.fullmatch(above.strip())) and _RULE.fullmatch(below.strip()):
+            return int(found[1])
+    parsed = _PARSED.search(_cause(lines))
+    return int(parsed[1]) if parsed else None
 
 
 def _cause(lines: Sequence[str]) -> str:

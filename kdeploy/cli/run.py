@@ -186,7 +186,14 @@ def _with_signal(result: Result, signals: Signals) -> Result:
 
 def _failure(error: KdeployError) -> Report:
     code = 128 + error.signal if isinstance(error, InterruptedBySignalError) else error.outcome.exit_code
-    return Report(outcome=error.outcome, exit_code=code, reason=error.reason, message=error.message, hint=error.hint)
+    return Report(
+        outcome=error.outcome,
+        exit_code=code,
+        reason=error.reason,
+        message=error.message,
+        hint=error.hint,
+        location=error.location,
+    )
 
 
 def _bug(error: Exception) -> Report:

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from kdeploy.errors import ConfigError
+from kdeploy.model import Location
 from kdeploy.text import one_line
 
 Path = Sequence[str | int]
@@ -55,11 +56,17 @@ def load(data: bytes, source: str, caps: Caps = CONFIG_CAPS) -> Any:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{source}:{line}: not UTF-8 text", hint="save the file as UTF-8") from None
+        raise error_at(source, line, "not UTF-8 text", "save the file as UTF-8") from None
     builder = _Builder(source=source, caps=caps)
     for event in _events(text, source):
         builder.take(event)
     return builder.result
+
+
+def error_at(source: str, line: int | None, problem: str, hint: str) -> ConfigError:
+    """The error about a line of the file; None where no line is known."""
+    where = f"{source}:{line}" if line else source
+    return ConfigError(f"{where}: {problem}", hint=hint, location=Location(file=source, line=line))
 
 
 def line_of(data: bytes, path: Path) -> int:
@@ -87,16 +94,13 @@ def _events(text: str, source: str) -> Iterator[Any]:
         yield from yaml.parse(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = f":{mark.line + 1}" if mark else ""
         problem = one_line(error.problem or error.context or "it cannot be parsed")
-        raise ConfigError(
-            f"{source}{line}: not valid YAML: {problem}", hint="check its indentation and quotes"
-        ) from None
+        line = mark.line + 1 if mark else None
+        raise error_at(source, line, f"not valid YAML: {problem}", "check its indentation and quotes") from None
     except yaml.reader.ReaderError as error:
-        line = f":{text.count(chr(10), 0, error.position) + 1}"
-        raise ConfigError(
-            f"{source}{line}: a control character is in the text", hint="remove it, or save the file as UTF-8"
-        ) from None
+        line = text.count("\n", 0, error.position) + 1
+        problem = "a control character is in the text"
+        raise error_at(source, line, problem, "remove it, or save the file as UTF-8") from None
 
 
 @dataclass(slots=True)
@@ -203,7 +207,7 @@ class _Builder:
             raise self.error(event, f"the tag {one_line(event.tag, 80)} is not supported", "write a plain value")
 
     def error(self, event: Any, problem: str, hint: str) -> ConfigError:
-        return ConfigError(f"{self.source}:{event.start_mark.line + 1}: {problem}", hint=hint)
+        return error_at(self.source, event.start_mark.line + 1, problem, hint)
 
 
 def _scalar(text: str) -> Any:

@@ -14,6 +14,7 @@ from kdeploy.config import document
 from kdeploy.config.nearest import did_you_mean
 from kdeploy.config.shape import Environment, File, Service, decode_duration
 from kdeploy.errors import ConfigError
+from kdeploy.model import Location
 from kdeploy.text import one_line
 
 NAMES = ("kdeploy.yaml", "kdeploy.yml")
@@ -137,9 +138,10 @@ def _advice(path: Sequence[_Step], problem: str) -> str:
 def _error(
     data: bytes, source: str, path: Sequence[_Step], problem: str, hint: str, line: int | None = None
 ) -> ConfigError:
-    where = f"{source}:{line or document.line_of(data, path)}"
+    line = line or document.line_of(data, path)
     shown = one_line(_show(path), 120)
-    return ConfigError(f"{where}: {shown}: {problem}" if shown else f"{where}: {problem}", hint=hint)
+    where = f"{source}:{line}: {shown}" if shown else f"{source}:{line}"
+    return ConfigError(f"{where}: {problem}", hint=hint, location=Location(file=source, line=line))
 
 
 def _show(path: Sequence[_Step]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from kdeploy.model import CheckResult, Culprit, Image, Operation, Outcome, Reason, Target
+from kdeploy.model import CheckResult, Culprit, Image, Location, Operation, Outcome, Reason, Target
 
 SCHEMA = "kdeploy.report/v1"
 
@@ -72,13 +72,17 @@ class TargetReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """How a run ended. `deploys` has one entry a target, none where the target was never known."""
+    """How a run ended. `deploys` has one entry a target, none where the target was never known.
+
+    `location`: the line to mend in the Dockerfile or kdeploy.yaml, where that is the cause and known.
+    """
 
     outcome: Outcome
     exit_code: int
     reason: Reason
     message: str
     hint: str = ""
+    location: Location | None = None
     warnings: tuple[str, ...] = ()
     deploy_id: str | None = None
     commit: str | None = None

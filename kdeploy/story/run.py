@@ -152,7 +152,8 @@ class Run:
         """The report of a run that ended before the workload was touched."""
         if isinstance(error, InterruptedBySignalError):
             self.signal = error.signal
-        return self.report(error.outcome, error.reason, error.message, error.hint)
+        report = self.report(error.outcome, error.reason, error.message, error.hint)
+        return replace(report, location=error.location)
 
     def _target_report(self, outcome: Outcome, reason: Reason, message: str) -> TargetReport:
         return TargetReport(

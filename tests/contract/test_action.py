@@ -22,7 +22,7 @@ class Step:
 
     def __init__(self, folder: Path, *arguments: str, event: str = "", **inputs: str) -> None:
         for name in ("home", "workspace", "tmp"):
-            (folder / name).mkdir()
+            (folder / name).mkdir(exist_ok=True)
         self.folder, output = folder, folder / "output"
         env = {
             "PATH": "/usr/bin:/bin",
@@ -30,7 +30,12 @@ class Step:
             "PYTHONPATH": str(ROOT),
             "CI": "true",
         }
-        env |= {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(output), "TMPDIR": str(folder / "tmp")}
+        env |= {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_OUTPUT": str(output),
+            "GITHUB_WORKSPACE": str(folder / "workspace"),
+            "TMPDIR": str(folder / "tmp"),
+        }
         env |= {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event} if event else {}
         env |= {f"INPUT_{name.upper().replace('_', '-')}": text for name, text in inputs.items()}
         command = [sys.executable, "-m", "kdeploy.cli.action", *arguments]
@@ -82,6 +87,23 @@ def test_a_kubeconfig_is_masked_first_is_in_no_other_line_and_is_gone_at_the_end
     assert list(step.outputs) == list(OUTPUTS)
     assert len(step.errors) == 1
     assert step.left() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place"),
+    [
+        ("kdeploy.yaml", "version: 1\nservices:\n  web: {traget: deployment/web}\n", ("kdeploy.yaml", "3")),
+        ("kdeploy.yaml", "version: [\n", ("kdeploy.yaml", "2")),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_annotated_at_its_line(
+    tmp_path: Path, name: str, content: str, place: tuple[str, str]
+) -> None:
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "workspace" / name).write_text(content)
+    step = Step(tmp_path)
+    (annotation,) = [each for each in step.commands if each.name == "error"]
+    assert (annotation.properties["file"], annotation.properties["line"]) == place
 
 
 def test_a_pull_request_from_a_fork_is_refused_and_says_why(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Builds by Docker within a deploy: other engines, none at all, one that fails, one that is interrupted."""
 
 import signal
+from pathlib import Path
 
 from tests.e2e.scene import Scene
 from tests.scenarios.versions import good, unbuildable
@@ -33,6 +34,7 @@ def test_a_dockerfile_that_needs_docker_where_there_is_none_is_told_with_the_way
     nowhere = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
     ran = scene.deploy(unbuildable("one"), env=nowhere).ended(3, "build-failed", "BuildFailed")
 
+    assert ran.report["location"]["line"] == 2
     ran.says("no Docker engine", "line 2: the layers builder cannot do RUN", "DOCKER_HOST", "--image")
     scene.look().is_untouched_since(before)
 
@@ -42,6 +44,7 @@ def test_a_dockerfile_that_fails_shows_its_last_lines(scene: Scene) -> None:
     ran = scene.deploy(unbuildable("one")).ended(3, "build-failed", "BuildFailed")
 
     assert "the compiler says no" in ran.err
+    assert (ran.report["location"]["line"], Path(ran.report["location"]["file"]).name) == (2, "Dockerfile")
     scene.look().is_untouched_since(before)
     code, _, err = scene.program.show("deploy", "--quiet")
     assert (code, "the compiler says no" in err) == (3, True)

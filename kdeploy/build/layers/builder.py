@@ -20,11 +20,11 @@ from kdeploy.build.layers.cache import Cache, cache_folder
 from kdeploy.build.layers.epoch import epoch_of
 from kdeploy.build.layers.making import Workshop
 from kdeploy.build.layers.platforms import machine_platform
-from kdeploy.build.layers.problems import UnsupportedError
+from kdeploy.build.layers.problems import DockerfileError, UnsupportedError
 from kdeploy.build.layers.push import Pusher, PushError
 from kdeploy.build.transport import Transport
 from kdeploy.errors import BuildError, RefusedError
-from kdeploy.model import Image
+from kdeploy.model import Image, Location
 from kdeploy.ports import BuildRequest
 
 TITLE = "the layers builder"
@@ -62,7 +62,8 @@ class LayersBuilder:
             raise push_failure(log.lines, pushed_name(request), pusher="this machine") from error
         except RefusedError as error:
             raise BuildError(f"{TITLE} could not push the image: {error.message}", hint=error.hint) from error
-        except UnsupportedError as error:
+        except DockerfileError as error:
+            error.location = Location(file=request.dockerfile, line=error.line)
             raise self._explained(error) from error
         return Image(repository=request.repository, tag=request.tag, digest=digest)
 
@@ -79,12 +80,13 @@ class LayersBuilder:
         Pusher(transport=self.transport, image=pushed_name(request), check=check).push(package, line)
         return package.digest
 
-    def _explained(self, error: UnsupportedError) -> BuildError:
-        """Where no engine is there either, the error says both."""
-        if not self.no_engine:
+    def _explained(self, error: DockerfileError) -> BuildError:
+        """Where it would take an engine and none is there, the error says both."""
+        if not self.no_engine or not isinstance(error, UnsupportedError):
             return error
         instead = f"{error.instead}; " if error.instead else ""
         return BuildError(
             f"there is no Docker engine to build with ({self.no_engine}), and without one: {error.message}",
             hint=f"start Docker, or point DOCKER_HOST at one; {instead}or deploy a built image: --image REPOSITORY:TAG",
+            location=error.location,
         )

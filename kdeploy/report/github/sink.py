@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from kdeploy.events import Event
+from kdeploy.model import Location
 from kdeploy.report.github.commands import error
 from kdeploy.report.github.job_summary import job_summary
 from kdeploy.report.github.outputs import LARGEST, file_text, outputs
@@ -35,12 +36,20 @@ class StepSink:
         """Annotates what failed, and writes outputs and summary. Raises OSError where their files cannot be written."""
         if report.exit_code:
             title = f"kdeploy: {report.outcome.value}: {report.reason.value}"
-            self._stream.write(self._redact(error(report.message, title=title)) + "\n")
+            file, line = self._place(report.location)
+            self._stream.write(self._redact(error(report.message, title=title, file=file, line=line)) + "\n")
             self._stream.flush()
         self._append("GITHUB_OUTPUT", file_text(outputs(report, self._report), os.urandom(16).hex()))
         page = job_summary(report, self._env)
         if len(page.encode(errors="replace")) <= LARGEST:
             self._append("GITHUB_STEP_SUMMARY", page)
+
+    def _place(self, location: Location | None) -> tuple[str | None, int | None]:
+        """The file as the runner wants it, from the workspace; nothing where it is none of the repository's."""
+        workspace = Path(self._env.get("GITHUB_WORKSPACE") or ".").resolve()
+        if location is None or not (file := Path(location.file).resolve()).is_relative_to(workspace):
+            return None, None
+        return str(file.relative_to(workspace)), location.line
 
     def _append(self, name: str, text: str) -> None:
         if self._env.get(name):

@@ -16,7 +16,7 @@ from kdeploy.build.plan import INPUTS_LABEL, REVISION_LABEL
 from kdeploy.build.reuse import ReusingBuilder
 from kdeploy.build.select import select
 from kdeploy.errors import BuildError, ConfigError, RefusedError
-from kdeploy.model import Image, Reason
+from kdeploy.model import Image, Location, Reason
 from kdeploy.ports import Builder, BuildRequest
 from kdeploy.process import NOT_FOUND, Finished
 from kdeploy.reference import Reference
@@ -144,6 +144,35 @@ def test_a_failure_shows_the_last_twenty_lines_without_control_characters() -> N
     assert len(error.tail) == 20
     assert error.tail[-1] == "ERROR: failed to solve: exit code: 1"
     assert error.message == "docker buildx could not build the image: exit code: 1"
+
+
+QUOTED = """\
+#5 0.123 app.py:3
+#5 0.123 --------
+------
+ > [2/2] RUN false:
+------
+Dockerfile:7
+--------------------
+   5 |     FROM scratch
+   7 | >>> RUN false
+--------------------
+ERROR: failed to solve: process "/bin/sh -c false" did not complete successfully: exit code: 1"""
+
+
+@pytest.mark.parametrize(
+    ("output", "line"),
+    [
+        (QUOTED, 7),
+        ("ERROR: failed to solve: dockerfile parse error on line 3: unknown instruction: FORM", 3),
+        ("ERROR: dockerfile parse error line 4: unknown instruction: FORM", 4),
+        ("ERROR: failed to solve: no such host", None),
+        ("", None),
+    ],
+)
+def test_a_failure_has_the_line_of_the_dockerfile_where_the_engine_names_it(output: str, line: int | None) -> None:
+    error = build_failure(output.splitlines(), Reference(repository="web"), "docker buildx", "docker/Dockerfile")
+    assert error.location == (Location(file="docker/Dockerfile", line=line) if line else None)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from kdeploy.events import BuildOutput, Event, Heartbeat, Phase
-from kdeploy.model import CheckResult, Culprit, Kind, Outcome, PodCounts, Reason, State, Target, Verdict
+from kdeploy.model import CheckResult, Culprit, Kind, Location, Outcome, PodCounts, Reason, State, Target, Verdict
 from kdeploy.report.encode import LOG_LIMIT, dumps, encode_report
 from kdeploy.report.jsonl import line, report_line
 from kdeploy.report.schema import NAMES, load_schema, with_enums
@@ -64,6 +64,7 @@ REPORTS = st.builds(
     reason=st.sampled_from(Reason),
     message=ANY_TEXT,
     hint=ANY_TEXT,
+    location=st.none() | st.builds(Location, file=ANY_TEXT, line=st.none() | st.integers(1, 10**6)),
     warnings=st.lists(ANY_TEXT, max_size=2).map(tuple),
     deploy_id=MAYBE_TEXT,
     commit=MAYBE_TEXT,
@@ -169,8 +170,8 @@ def test_the_schema_wants_each_field_and_leaves_room_for_more(good_report: Repor
 def test_a_report_has_the_fields_of_the_contract(failed_report: Report) -> None:
     encoded = encode_report(failed_report)
     assert list(encoded) == [
-        "schema", "outcome", "exit_code", "reason", "message", "hint", "warnings", "deploy_id", "commit",
-        "api_requests", "timings", "deploys",
+        "schema", "outcome", "exit_code", "reason", "message", "hint", "location", "warnings", "deploy_id",
+        "commit", "api_requests", "timings", "deploys",
     ]  # fmt: skip
     entry = encoded["deploys"][0]
     assert set(entry) == {
