@@ -55,6 +55,12 @@ class Reference:
         return f"{self.domain}/{self.path}"
 
 
+def commit_of_tag(reference: str) -> str | None:
+    """The full commit that an image is named after, where its tag is one."""
+    found = re.search(r":([0-9a-f]{40})(?:@|$)", reference)
+    return found[1] if found else None
+
+
 def parse(text: str, *, what: str = "the image") -> Reference:
     """Reads an image reference; `what` names its place for the message, e.g. "--image".
 

@@ -32,6 +32,7 @@ from kdeploy.report.renderer import Renderer, renderer, wants_live
 from kdeploy.report.sinks import PlainSink, Sink, shows_at
 from kdeploy.report.value import Report, Timings
 from kdeploy.report.wording import defused
+from kdeploy.secret import Secret
 from kdeploy.signals import Signals
 from kdeploy.text import one_line
 
@@ -148,7 +149,21 @@ def _open(
 def _for_github(flags: Flags, env: Mapping[str, str], err: TextIO, redactor: Redactor) -> list[Sink]:
     from kdeploy.report.github.sink import StepSink
 
-    return [StepSink(err, redact=redactor, env=env, report=flags.report or "")]
+    return [StepSink(err, redact=redactor, env=env, report=flags.report or ""), *_deployment(flags, env, err, redactor)]
+
+
+def _deployment(flags: Flags, env: Mapping[str, str], err: TextIO, redactor: Redactor) -> list[Sink]:
+    from kdeploy.github.plan import TOKEN, deployment_of
+
+    redactor.add(Secret(env.get(TOKEN, "")))
+    found = deployment_of(env, flags)
+    if isinstance(found, str):
+        err.write(f"! warning: GitHub is told of no deployment: {found}\n")
+    if found is None or isinstance(found, str):
+        return []
+    from kdeploy.github.sink import DeploymentSink
+
+    return [DeploymentSink(err, found, redact=redactor)]
 
 
 def _folding(env: Mapping[str, str]) -> Folding | None:

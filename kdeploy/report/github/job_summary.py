@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kdeploy.model import Culprit
+from kdeploy.reference import commit_of_tag
 from kdeploy.report.steps import steps
 from kdeploy.report.summary import CULPRITS, EVENTS, LOG_LINES, commands, now, where
 from kdeploy.report.value import Report, TargetReport
@@ -24,7 +25,6 @@ TEMPLATE = Path(__file__).with_name("summary.md.j2")
 _PLAIN = re.compile(r"[A-Za-z0-9 \n]")
 _SERVER = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?")
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+")
-_COMMIT_TAG = re.compile(r":([0-9a-f]{40})(?:@|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,14 +102,15 @@ def _commits(commit: str | None, previous: str | None, env: Mapping[str, str]) -
     """The commit, or what came since the one before, whose name its tag has; linked where the repository is known."""
     if commit is None:
         return
-    before = _COMMIT_TAG.search(previous or "")
-    span = f"{before[1][:12]}...{commit[:12]}" if before and before[1] != commit else commit[:12]
+    before = commit_of_tag(previous or "")
+    has_moved = before and before != commit
+    span = f"{before[:12]}...{commit[:12]}" if before and has_moved else commit[:12]
     server, repository = env.get("GITHUB_SERVER_URL", ""), env.get("GITHUB_REPOSITORY", "")
     known = _SERVER.fullmatch(server) and _REPOSITORY.fullmatch(repository) and re.fullmatch("[0-9a-f]{40}", commit)
     if not known:
         yield "Commits", _code(span)
         return
-    path = f"compare/{before[1]}...{commit}" if before and before[1] != commit else f"commit/{commit}"
+    path = f"compare/{before}...{commit}" if has_moved else f"commit/{commit}"
     yield "Commits", _Ours(f"[{references(span)}]({server}/{repository}/{path})")
 
 
