@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
+SHORTEST_NAMED = 8
+"""Characters. A shorter value is no secret because of its name alone: AUTH=basic would mask a plain word."""
+
+_NAMES = re.compile(r"(?:^|_)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)", re.IGNORECASE)
+_PUBLIC = re.compile(r"(?:^|_)public(?:_|$)", re.IGNORECASE)
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether a variable or build argument of this name holds a secret, by the words that BuildKit warns of
+    (docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env).
+    """
+    return len(value) >= SHORTEST_NAMED and bool(_NAMES.search(name)) and not _PUBLIC.search(name)
+
 
 class Secret:
     """Holds a token or password. `str`, `repr` and formatting give ***."""

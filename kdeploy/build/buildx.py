@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 import time
@@ -17,6 +18,7 @@ from kdeploy.errors import BuildError
 from kdeploy.model import Image
 from kdeploy.ports import BuildRequest
 from kdeploy.process import Stream, stream
+from kdeploy.secret import is_secret
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -42,7 +44,8 @@ class BuildxBuilder:
             metadata = Path(folder, "metadata.json")
             command = buildx_command(request, str(metadata))
             try:
-                code = self.stream(command, line=log, timeout=timeout, env=self.env)
+                env = {**(os.environ if self.env is None else self.env), **hidden_args(request)}
+                code = self.stream(command, line=log, timeout=timeout, env=env)
                 if code:
                     raise build_failure(log.lines, pushed_name(request), self.title, request.dockerfile)
                 digest = _digest_in(metadata) or self.find(str(pushed_name(request)), deadline.remaining())
@@ -63,8 +66,9 @@ def buildx_command(request: BuildRequest, metadata_file: str) -> list[str]:
     command += ["--tag", str(pushed_name(request)), "--file", request.dockerfile]
     for name, value in request.labels.items():
         command += ["--label", f"{name}={value}"]
+    hidden = hidden_args(request)
     for name, value in request.args.items():
-        command += ["--build-arg", f"{name}={value}"]
+        command += ["--build-arg", name if name in hidden else f"{name}={value}"]
     for secret in request.secrets:
         command += ["--secret", secret]
     if request.platforms:
@@ -72,6 +76,17 @@ def buildx_command(request: BuildRequest, metadata_file: str) -> list[str]:
     if request.target:
         command += ["--target", request.target]
     return [*command, request.context]
+
+
+def hidden_args(request: BuildRequest) -> dict[str, str]:
+    """Build arguments that are secrets by their names: buildx takes them from its environment, since every user of the
+    machine may read a command line. Not those that would change the client itself.
+    """
+    return {
+        name: value
+        for name, value in request.args.items()
+        if is_secret(name, value) and not name.startswith(("DOCKER_", "BUILDX_", "BUILDKIT_"))
+    }
 
 
 def _digest_in(metadata: Path) -> str | None:

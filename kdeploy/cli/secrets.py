@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from kdeploy.config.settings import Settings
 from kdeploy.model import HttpCheck
-from kdeploy.secret import Secret
+from kdeploy.secret import Secret, is_secret
 
 LARGEST = 64 * 1024
 """Bytes: a larger file is no token, and looking for it in each line would cost too much."""
@@ -29,6 +29,7 @@ def known_secrets(settings: Settings, env: Mapping[str, str]) -> Iterator[Secret
     yield from (Secret(env[name]) for name in GIVEN if env.get(name))
     for check in settings.checks:
         yield from _of_check(check)
+    yield from (Secret(value) for name, value in settings.build.args if is_secret(name, value))
     for specification in settings.build.secrets:
         value = _of_build(specification, env)
         if value:

@@ -20,6 +20,8 @@ from kdeploy.cluster.watchdog import Watchdog
 from kdeploy.errors import ClusterError, UnreachableError
 from kdeploy.model import Obj, Operation, Permission, Snapshot, Target
 from kdeploy.ports import Clock, Notice
+from kdeploy.rollout.containers import env_secrets
+from kdeploy.secret import Secret
 
 SILENCE_SECONDS = 5.0
 _EVENTS_OF_PODS = 3
@@ -43,8 +45,17 @@ class KubernetesCluster:
     silent before one read looks whether they are alive.
     """
 
-    def __init__(self, name: str, transport: Transport, clock: Clock, silence: float = SILENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        name: str,
+        transport: Transport,
+        clock: Clock,
+        silence: float = SILENCE_SECONDS,
+        *,
+        hide: Callable[[Secret], None] = lambda _: None,
+    ) -> None:
         self._name = name
+        self._hide = hide
         self._transport = transport
         self._clock = clock
         self._silence = silence
@@ -81,10 +92,15 @@ class KubernetesCluster:
         self._target = target
         workload = preflight.read_workload(self._transport, target, until)
         revisions, pods = self._list(_dependents(target, workload), until, Purpose.PREFLIGHT)
-        self._seen = workload
+        self._seen = self._with_secrets_hidden(workload)
         return Snapshot(
             workload=workload, revisions=tuple(revisions.objects.values()), pods=tuple(pods.objects.values())
         )
+
+    def _with_secrets_hidden(self, workload: Obj) -> Obj:
+        for secret in env_secrets(workload):
+            self._hide(secret)
+        return workload
 
     def lacking(self, asked: Sequence[Permission], until: float) -> tuple[Permission, ...]:
         """Those of the permissions that this user certainly has not; not counted."""
@@ -103,7 +119,7 @@ class KubernetesCluster:
         workloads, *dependents = self._list((resource, *known), until)
         if not workloads.objects:
             raise preflight.not_found(self._transport, target, until)
-        found = _dependents(target, next(iter(workloads.objects.values())))
+        found = _dependents(target, self._with_secrets_hidden(next(iter(workloads.objects.values()))))
         if found != known:
             dependents = self._list(found, until)
         self._resources = resource, *found

@@ -28,8 +28,8 @@ def connect(
     """Reads the credentials of `context` (see kubeconfig.choose_context) and returns its cluster; sends no request.
 
     `login_by`: when a login plugin must have its answer, for which it may be waiting for a person. `hide` is told every
-    secret as soon as it is read, those of later logins too. Raises ConfigError where the kubeconfig is wrong,
-    ClusterError where the plugin fails.
+    secret as soon as it is read, those of later logins and of the pod template too. Raises ConfigError where the
+    kubeconfig is wrong, ClusterError where the plugin fails.
     """
 
     def log_in(by: Deadline | None = None) -> Session:
@@ -41,4 +41,4 @@ def connect(
     for secret in secrets_of(context.plugin) if context.plugin else ():
         hide(secret)
     transport = Transport(log_in(login_by), clock, log_in)
-    return KubernetesCluster(context.name, transport, clock, silence)
+    return KubernetesCluster(context.name, transport, clock, silence, hide=hide)

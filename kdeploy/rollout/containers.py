@@ -1,14 +1,25 @@
-"""Which containers of the workload run this image."""
+"""The containers of the workload: which of them run this image, and the secrets that they are given in plain."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from kdeploy.errors import RefusedError
 from kdeploy.model import Obj, Reason
 from kdeploy.reference import same_repository
 from kdeploy.rollout.objects import all_containers
 from kdeploy.rollout.template import template_of
+from kdeploy.secret import Secret, is_secret
+
+
+def env_secrets(workload: Obj) -> Iterator[Secret]:
+    """The secrets that stand in the pod template in plain, as values of variables: a pod's log may show them."""
+    template = workload["spec"].get("template")
+    for _, container in all_containers(template) if template else ():
+        for variable in container.get("env") or ():
+            name, value = str(variable.get("name", "")), str(variable.get("value") or "")
+            if is_secret(name, value):
+                yield Secret(value)
 
 
 def choose_containers(workload: Obj, wanted: Sequence[str], repository: str) -> tuple[str, ...]:

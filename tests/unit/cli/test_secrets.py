@@ -10,9 +10,15 @@ from kdeploy.config.target import Workload
 from kdeploy.model import HttpCheck, Kind
 
 
-def found(*, checks: tuple[HttpCheck, ...] = (), secrets: tuple[str, ...] = (), **env: str) -> set[str]:
+def found(
+    *,
+    checks: tuple[HttpCheck, ...] = (),
+    secrets: tuple[str, ...] = (),
+    args: tuple[tuple[str, str], ...] = (),
+    **env: str,
+) -> set[str]:
     workload = Workload(kind=Kind.DEPLOYMENT, name="web")
-    settings = Settings(workload=workload, checks=checks, build=BuildOptions(secrets=secrets))
+    settings = Settings(workload=workload, checks=checks, build=BuildOptions(secrets=secrets, args=args))
     return {secret.reveal() for secret in known_secrets(settings, env)}
 
 
@@ -23,6 +29,15 @@ def test_the_values_of_headers_are_secrets_with_and_without_their_scheme() -> No
 
 def test_a_password_in_a_url_is_a_secret() -> None:
     assert found(checks=(HttpCheck(name="a", url="https://u:p%40ss@x/"),)) == {"p%40ss", "p@ss"}
+
+
+def test_a_build_argument_is_a_secret_by_its_name() -> None:
+    args = (("NPM_TOKEN", "t0ken-of-npm"), ("PUBLIC_KEY", "ssh-rsa AAAA"), ("AUTH", "basic"), ("REGION", "eu-west-1"))
+    assert found(args=args) == {"t0ken-of-npm"}
+
+
+def test_the_logins_of_the_environment_are_secrets() -> None:
+    assert found(KDEPLOY_REGISTRY_PASSWORD="pa:ss", KDEPLOY_GITHUB_TOKEN="ghs_1") == {"pa:ss", "ghs_1"}
 
 
 def test_build_secrets_are_read_as_buildx_reads_them(tmp_path: Path) -> None:
