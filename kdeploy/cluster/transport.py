@@ -5,7 +5,6 @@ It polls its own clock, an injected one, and not a retry library's: what bounds 
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 from collections import Counter
@@ -22,6 +21,7 @@ from urllib3.exceptions import HTTPError
 from kdeploy import __version__
 from kdeploy.cluster.answers import ThrottledError, decode, failure, status_of
 from kdeploy.cluster.auth import Session
+from kdeploy.cluster.encode import go_json
 from kdeploy.cluster.failures import transport_failure
 from kdeploy.cluster.workers import Workers
 from kdeploy.errors import ClusterError, KdeployError, UnreachableError
@@ -241,7 +241,7 @@ class Transport:
         body = None
         if request.body is not None:
             headers["Content-Type"] = request.content_type
-            body = json.dumps(request.body).encode()
+            body = go_json(request.body)
         with self._lock:
             self._counts[request.purpose] += 1
         try:

@@ -1,9 +1,9 @@
 """Deploys that go well."""
 
-from tests.scenarios.changes import label
+from tests.scenarios.changes import label, set_env
 from tests.scenarios.rows.common import DEPLOYED, ONE, deployed, untouched
 from tests.scenarios.scenario import Ends, Run, Scenario, State, Workload
-from tests.scenarios.versions import HEALTH, good
+from tests.scenarios.versions import HEALTH, crashing, good
 
 ROWS = (
     Scenario(
@@ -36,6 +36,20 @@ ROWS = (
             Run(
                 ends=Ends(code=0, outcome="unchanged", reason="Complete", checks=(True,)),
                 live=State(runs="two", marks="two", verified=True, keeps=("spec", "generation", "marks", "pods")),
+            ),
+        ),
+    ),
+    Scenario(
+        name="any text in the template",
+        says="A pod template may hold texts that JSON writes in several ways: it is compared, and put back.",
+        steps=(
+            set_env("QUERY", "a=1&b=<2>'\u00e9\u2028\"\\\t"),
+            deployed(ONE, previous="seed"),
+            Run(
+                words="deploy --crash-budget 0",
+                commit=crashing("two"),
+                ends=Ends(code=10, outcome="rolled-back", reason="CrashLoop", back_to="one"),
+                live=State(runs="one", verified=True),
             ),
         ),
     ),
