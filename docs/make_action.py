@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from kdeploy.cli.inputs import INPUTS, KUBECONFIG, REPORT, VARIABLES, Shape
+from kdeploy.cli.inputs import COMMAND, COMMANDS, INPUTS, KUBECONFIG, REPORT, VARIABLES, Shape
 from kdeploy.cli.options import OPTIONS
 from kdeploy.report.github.outputs import OUTPUTS
 
@@ -13,7 +13,12 @@ HEAD = """\
 name: kdeploy
 description: Build, push, deploy to Kubernetes, verify, and roll back by itself
 """
-_KUBECONFIG = "The content of the kubeconfig file."
+_OWN = {
+    COMMAND: f"What to do: {' or '.join(COMMANDS)} [deploy].",
+    KUBECONFIG: "The content of the kubeconfig file.",
+    "report": f"Where the report is written as JSON [{REPORT}].",
+}
+"""Inputs that are no flags, or have another default."""
 
 
 def action_file() -> str:
@@ -25,12 +30,10 @@ def action_file() -> str:
 
 
 def _told(name: str) -> str:
-    if name == KUBECONFIG:
-        return _KUBECONFIG
+    if name in _OWN:
+        return _OWN[name]
     if name in VARIABLES:
         return VARIABLES[name][2]
-    if name == "report":
-        return f"Where the report is written as JSON [{REPORT}]."
     return str(OPTIONS[name.replace("-", "_")].__metadata__[0].help)
 
 

@@ -1,4 +1,4 @@
-"""The inputs of the GitHub action become the command line of `kdeploy deploy`. Pure.
+"""The inputs of the GitHub action become the command line of `kdeploy deploy` or `kdeploy rollback`. Pure.
 
 The runner passes each as INPUT_ and its name in capitals, dashes kept; one that is not given is empty or absent.
 """
@@ -28,6 +28,7 @@ class Shape(Enum):
 
 FLAGS: Mapping[str, Shape] = {
     "target": Shape.TEXT,
+    "to": Shape.TEXT,
     "config": Shape.TEXT,
     "env": Shape.TEXT,
     "namespace": Shape.TEXT,
@@ -58,8 +59,9 @@ FLAGS: Mapping[str, Shape] = {
     "verbose": Shape.SWITCH,
     "quiet": Shape.SWITCH,
 }
-"""Inputs that are flags of `deploy`, by their names there."""
+"""Inputs that are flags of a command, by their names there."""
 
+COMMAND = "command"
 KUBECONFIG = "kubeconfig"
 VARIABLES: Mapping[str, tuple[Shape, str, str]] = {
     "registry-username": (
@@ -70,7 +72,7 @@ VARIABLES: Mapping[str, tuple[Shape, str, str]] = {
     "registry-password": (
         Shape.SECRET,
         "KDEPLOY_REGISTRY_PASSWORD",
-        "That user's password or token; for ghcr.io ${{ github.token }}, with the permission packages: write.",
+        "That user's password or token; for ghcr.io github.token, with the permission packages: write.",
     ),
     "github-token": (
         Shape.SECRET,
@@ -81,6 +83,7 @@ VARIABLES: Mapping[str, tuple[Shape, str, str]] = {
 """Inputs that become variables of the command: shape, variable, description."""
 
 INPUTS: Mapping[str, Shape] = {
+    COMMAND: Shape.TEXT,
     **FLAGS,
     KUBECONFIG: Shape.SECRET,
     **{name: shape for name, (shape, _, _) in VARIABLES.items()},
@@ -90,6 +93,15 @@ INPUTS: Mapping[str, Shape] = {
 SECRETS = tuple(name for name, shape in INPUTS.items() if shape is Shape.SECRET)
 REPORT = "kdeploy-report.json"
 """Where the report is written if nobody says where, so that the output `report` always names a file."""
+
+_ROLLBACK = frozenset(
+    {
+        *("target", "config", "env", "namespace", "context", "container", "to", "rollback-timeout", "crash-budget"),
+        *("verify-http", "report", "junit", "dotenv", "trace", "verbose", "quiet"),
+    }
+)
+COMMANDS: Mapping[str, frozenset[str]] = {"deploy": frozenset(FLAGS) - {"to"}, "rollback": _ROLLBACK}
+"""What the action does, and the flags that each of its commands takes."""
 
 _BUILD = ("build-context", "dockerfile", "build-arg", "platform", "builder", "tag", "push-image")
 _TRUTHS = {"true": True, "false": False}
@@ -102,6 +114,11 @@ class Inputs:
     given: Mapping[str, str]
 
     @property
+    def command(self) -> str:
+        """What is to be done: one of `COMMANDS`."""
+        return self.given.get(COMMAND, "deploy")
+
+    @property
     def variables(self) -> dict[str, str]:
         """The variables that the command gets besides its arguments."""
         return {VARIABLES[name][1]: text for name, text in self.given.items() if name in VARIABLES}
@@ -111,7 +128,7 @@ class Inputs:
         given = {"report": REPORT, **self.given}
         flags = [word for name, text in given.items() if name in FLAGS for word in _flag(name, text)]
         target = [self.given["target"]] if "target" in self.given else []
-        return ["deploy", *flags, *([f"--kubeconfig={kubeconfig}"] if kubeconfig else []), "--", *target]
+        return [self.command, *flags, *([f"--kubeconfig={kubeconfig}"] if kubeconfig else []), "--", *target]
 
 
 def read_inputs(env: Mapping[str, str], secrets: Mapping[str, str] | None = None, *, has_config: bool) -> Inputs:
@@ -128,10 +145,12 @@ def read_inputs(env: Mapping[str, str], secrets: Mapping[str, str] | None = None
     given = {name: named[name].strip() for name in INPUTS if named.get(name, "").strip()}
     for name, text in given.items():
         _check(name, text)
+    inputs = Inputs(given=given)
+    _refuse_foreign(inputs)
     _refuse_contradictions(given)
     if not has_config and "config" not in given:
-        _refuse_missing(given)
-    return Inputs(given=given)
+        _refuse_missing(inputs)
+    return inputs
 
 
 def _check(name: str, text: str) -> None:
@@ -154,6 +173,15 @@ def _flag(name: str, text: str) -> list[str]:
     return ["--no-rollback"] if name == "rollback" else []
 
 
+def _refuse_foreign(inputs: Inputs) -> None:
+    command = inputs.command
+    if command not in COMMANDS:
+        raise ConfigError(f'there is no command "{one_line(command, 40)}"', hint=f"it is {' or '.join(COMMANDS)}")
+    for name in inputs.given:
+        if name in FLAGS and name not in COMMANDS[command]:
+            raise ConfigError(f"the command {command} has no input {name}", hint="leave it out")
+
+
 def _refuse_contradictions(given: Mapping[str, str]) -> None:
     if "image" not in given:
         return
@@ -166,9 +194,9 @@ def _refuse_contradictions(given: Mapping[str, str]) -> None:
         )
 
 
-def _refuse_missing(given: Mapping[str, str]) -> None:
+def _refuse_missing(inputs: Inputs) -> None:
     for name, example in (("target", "deployment/web"), ("image", "ghcr.io/acme/web")):
-        if name not in given:
+        if name in COMMANDS[inputs.command] and name not in inputs.given:
             raise ConfigError(
                 f"the input {name} is missing, and there is no kdeploy.yaml in the workspace",
                 hint=f"give {name}: {example}; or add kdeploy.yaml, and actions/checkout before this step",

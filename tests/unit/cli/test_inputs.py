@@ -4,7 +4,7 @@ import pytest
 from typer.main import get_command
 
 from kdeploy.cli.app import app
-from kdeploy.cli.inputs import FLAGS, INPUTS, VARIABLES, Inputs, read_inputs
+from kdeploy.cli.inputs import COMMANDS, FLAGS, INPUTS, Inputs, read_inputs
 from kdeploy.cli.pull_request import refuse_fork
 from kdeploy.errors import ConfigError
 
@@ -16,10 +16,19 @@ def given(inputs: dict[str, str] | None = None, *, has_config: bool = True, **mo
     return read_inputs({f"INPUT_{name.upper()}": text for name, text in named.items()}, has_config=has_config)
 
 
-def test_the_inputs_are_the_flags_of_deploy_but_what_goes_to_stdout() -> None:
-    deploy = getattr(get_command(app), "commands")["deploy"]  # noqa: B009  (mypy does not know the group's type)
-    names = {param.name.replace("_", "-") for param in deploy.params}
-    assert set(INPUTS) - set(VARIABLES) == names - {"output", "help"}
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_inputs_of_a_command_are_its_flags_but_what_goes_to_stdout(command: str) -> None:
+    found = getattr(get_command(app), "commands")[command]  # noqa: B009  (mypy does not know the group's type)
+    names = {param.name.replace("_", "-") for param in found.params}
+    assert COMMANDS[command] | {"kubeconfig"} == names - {"output", "help"}
+    assert COMMANDS[command] <= set(INPUTS)
+
+
+def test_a_rollback_by_hand_needs_a_target_and_nothing_else() -> None:
+    inputs = given(has_config=False, command="rollback", target="deployment/web", to="3")
+    assert inputs.arguments("/tmp/k") == ["rollback", REPORT, "--to=3", "--kubeconfig=/tmp/k", "--", "deployment/web"]
+    with pytest.raises(ConfigError, match="input target is missing"):
+        given(has_config=False, command="rollback")
 
 
 def test_the_command_line_is_that_of_a_person() -> None:
@@ -51,6 +60,9 @@ def test_a_switch_is_true_or_false(name: str) -> None:
         ({"verify-htpp": "/health"}, 'no input "verify-htpp"', 'did you mean "verify-http"'),
         ({"verify-htpp": ""}, 'no input "verify-htpp"', 'did you mean "verify-http"'),
         ({"namespace": "a\nb"}, "several lines", "one line"),
+        ({"command": "rolback"}, 'no command "rolback"', "deploy or rollback"),
+        ({"command": "rollback", "image": "acme/web"}, "rollback has no input image", "leave it out"),
+        ({"to": "3"}, "deploy has no input to", "leave it out"),
         ({"image": "acme/web:1", "build-arg": "A=1"}, "finished image", "without tag"),
         ({"image": "acme/web@sha256:" + "a" * 64, "dockerfile": "D"}, "finished image", "without tag"),
     ],
