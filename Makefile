@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+ACTIONS := action.yml composite/action.yml
+WORKFLOWS := $(sort $(wildcard examples/workflows/*.yml))
+GITLAB := examples/gitlab/.gitlab-ci.yml
 
 .PHONY: help demo setup check test e2e bench docs format cluster-up cluster-down cluster-binaries clean
 
@@ -29,11 +32,15 @@ $(STAMP): pyproject.toml kdeploy/__init__.py
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -e . --group dev
 	@touch $@
 
-check: $(STAMP) ## Style, types, floors: ruff, mypy --strict, import-linter
+check: $(STAMP) ## Style, types, floors, pipelines: ruff, mypy --strict, import-linter, zizmor, check-jsonschema
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/zizmor --offline --quiet --persona=auditor --strict-collection --config zizmor.yml $(ACTIONS) $(WORKFLOWS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions $(ACTIONS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci $(GITLAB)
 
 test: $(STAMP) ## Unit and contract tests: no network, no Docker, no cluster
 	$(BIN)/pytest -q

@@ -1,4 +1,7 @@
-"""Writes docs/cli.md, docs/config.md, action.yml and the JSON Schemas from the code: `make docs`. A test holds it."""
+"""Writes docs/cli.md, docs/config.md, both action.yml and the JSON Schemas from the code: `make docs`.
+
+A test holds it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from docs.make_action import action_file
+from docs.make_action import action_file, composite_file
 from kdeploy.cli.app import app
 from kdeploy.config.duration import PATTERN
 from kdeploy.config.schema import FILE, make_config_schema
@@ -155,7 +158,12 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, str, str]]) -> str:
     return "\n".join("| " + " | ".join(re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in line) + " |" for line in lines)
 
 
-PAGES = {"cli.md": cli_page, "config.md": config_page, "../action.yml": action_file}
+PAGES = {
+    "cli.md": cli_page,
+    "config.md": config_page,
+    "../action.yml": action_file,
+    "../composite/action.yml": composite_file,
+}
 
 
 def main() -> None:

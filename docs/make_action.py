@@ -1,10 +1,10 @@
-"""Writes action.yml from the inputs, the flags' help and the outputs."""
+"""Writes action.yml, composite/action.yml and the tables of docs/github.md from inputs, flags' help and outputs."""
 
 from __future__ import annotations
 
 import json
 
-from kdeploy.cli.inputs import COMMAND, COMMANDS, INPUTS, KUBECONFIG, REPORT, VARIABLES, Shape
+from kdeploy.cli.inputs import COMMAND, COMMANDS, INPUTS, KUBECONFIG, PREFIX, REPORT, VARIABLES, Shape
 from kdeploy.cli.options import OPTIONS
 from kdeploy.report.github.outputs import OUTPUTS
 
@@ -12,6 +12,15 @@ HEAD = """\
 # Made by `make docs` from kdeploy/cli/inputs.py, kdeploy/cli/options.py and kdeploy/report/github/outputs.py.
 name: kdeploy
 description: Build, push, deploy to Kubernetes, verify, and roll back by itself
+"""
+_STEP = """\
+runs:
+  using: composite
+  steps:
+    - id: kdeploy
+      shell: bash
+      run: exec python3 "$GITHUB_ACTION_PATH/run.py"
+      env:
 """
 _OWN = {
     COMMAND: f"What to do: {' or '.join(COMMANDS)} [deploy].",
@@ -22,11 +31,24 @@ _OWN = {
 
 
 def action_file() -> str:
-    """The text of action.yml."""
-    inputs = [f"  {name}:\n    description: {json.dumps(describe(name))}\n    required: false\n" for name in INPUTS]
+    """The text of action.yml: the container."""
     outputs = [f"  {name}:\n    description: {json.dumps(text)}\n" for name, text in OUTPUTS.items()]
-    runs = "runs:\n  using: docker\n  image: Dockerfile\n"
-    return f"{HEAD}inputs:\n{''.join(inputs)}outputs:\n{''.join(outputs)}{runs}"
+    return f"{HEAD}{_inputs()}outputs:\n{''.join(outputs)}runs:\n  using: docker\n  image: Dockerfile\n"
+
+
+def composite_file() -> str:
+    """The text of composite/action.yml: the same on the runner itself. No input is a shell's text."""
+    outputs = [
+        f"  {name}:\n    description: {json.dumps(text)}\n    value: ${{{{ steps.kdeploy.outputs.{name} }}}}\n"
+        for name, text in OUTPUTS.items()
+    ]
+    env = [f"        {PREFIX}{name.upper().replace('-', '_')}: ${{{{ inputs.{name} }}}}\n" for name in INPUTS]
+    return f"{HEAD}{_inputs()}outputs:\n{''.join(outputs)}{_STEP}{''.join(env)}"
+
+
+def _inputs() -> str:
+    each = [f"  {name}:\n    description: {json.dumps(describe(name))}\n    required: false\n" for name in INPUTS]
+    return f"inputs:\n{''.join(each)}"
 
 
 def _told(name: str) -> str:

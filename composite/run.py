@@ -1,0 +1,92 @@
+"""The one step of the composite variant: kdeploy from the action's own checkout, in a virtual environment of the job.
+
+It is read by whatever python3 the runner has, so it keeps to what old ones know, and says so where they are too old.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+OLDEST = (3, 11)
+USAGE = 2
+INPUT = "INPUT_"
+ROOT = Path(__file__).resolve().parent.parent
+STAMP = "installed"
+
+
+def main() -> None:
+    """Becomes kdeploy, in the same process: the runner's signals reach it."""
+    try:
+        python = find_python(os.environ)
+        if not python:
+            fail("kdeploy needs Python 3.11 or later, and this runner has none", "add actions/setup-python before it")
+        home = place(os.environ, python)
+        if not (home / STAMP).is_file():
+            install(python, home, os.environ)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    program = str(home / "bin" / "python")
+    # -P: what lies in the workspace is no module of kdeploy's
+    os.execve(program, [program, "-P", "-m", "kdeploy.cli.action"], named(os.environ))  # noqa: S606
+
+
+def named(env: "Mapping[str, str]") -> "dict[str, str]":
+    """The environment with the inputs by the names that a container action gets: shells drop those with dashes."""
+    own = {INPUT + key[len(INPUT) :].replace("_", "-"): env[key] for key in env if key.startswith(INPUT)}
+    own.update((key, env[key]) for key in env if not key.startswith(INPUT))
+    return own
+
+
+def find_python(env: "Mapping[str, str]") -> str:
+    """An interpreter that is new enough: this one, one on PATH, or one of the runner's tool cache; "" for none."""
+    if sys.version_info >= OLDEST:
+        return sys.executable
+    on_path = [shutil.which("python3." + str(minor), path=env.get("PATH")) for minor in range(14, OLDEST[1] - 1, -1)]
+    cached = Path(env.get("RUNNER_TOOL_CACHE") or "/nowhere").glob("Python/3.*/*/bin/python3")
+    candidates = [one for one in on_path if one] + sorted(map(str, cached), reverse=True)
+    return next(filter(is_new_enough, candidates), "")
+
+
+def is_new_enough(python: str) -> bool:
+    """Whether it runs, and is of a version that kdeploy runs on."""
+    check = "import sys, venv; sys.exit(sys.version_info < " + repr(OLDEST) + ")"
+    return subprocess.call([python, "-c", check], stderr=subprocess.DEVNULL) == 0
+
+
+def place(env: "Mapping[str, str]", python: str) -> Path:
+    """The folder of the environment: one a version, checkout and interpreter, gone with the job."""
+    version = re.findall('__version__ = "(.*)"', (ROOT / "kdeploy" / "__init__.py").read_text(encoding="utf-8"))[0]
+    key = hashlib.sha256("\n".join([str(ROOT), version, python]).encode()).hexdigest()[:12]
+    return Path(env["RUNNER_TEMP"], "kdeploy-" + version + "-" + key)
+
+
+def install(python: str, home: Path, env: "Mapping[str, str]") -> None:
+    """Makes the environment. Packages' own code runs meanwhile, and gets none of the step's inputs."""
+    print("::group::kdeploy: install", flush=True)
+    shutil.rmtree(str(home), ignore_errors=True)  # of a run that was ended
+    clean = {key: env[key] for key in env if not key.startswith((INPUT, "KDEPLOY_"))}
+    pip = ["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-compile", "--quiet"]
+    commands = [[python, "-m", "venv", str(home)], [str(home / "bin" / "python"), *pip, str(ROOT)]]
+    done = all(subprocess.call(command, env=clean) == 0 for command in commands)
+    print("::endgroup::", flush=True)
+    if not done:
+        fail("kdeploy could not be installed on this runner", "the step's log says why; nothing was touched")
+    (home / STAMP).touch()
+
+
+def fail(message: str, hint: str) -> None:
+    """Ends as a usage error does. Outputs that are not written are empty to the workflow."""
+    print("::error title=kdeploy%3A usage::" + message + "; " + hint, flush=True)
+    if os.environ.get("GITHUB_OUTPUT"):
+        with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as stream:
+            stream.write("outcome=usage\nreason=UsageError\n")
+    sys.exit(USAGE)
+
+
+if __name__ == "__main__":
+    main()
