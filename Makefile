@@ -9,7 +9,7 @@ ACTIONS := action.yml composite/action.yml
 WORKFLOWS := $(sort $(wildcard examples/workflows/*.yml))
 GITLAB := examples/gitlab/.gitlab-ci.yml
 
-.PHONY: help demo setup check test e2e bench docs format cluster-up cluster-down cluster-binaries clean
+.PHONY: help demo setup check test e2e bench docs format release cluster-up cluster-down cluster-binaries clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ docs: $(STAMP) ## Write the generated docs anew (docs/cli.md, schemas)
 format: $(STAMP) ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+release: $(STAMP) ## Make a release's tags: VERSION=vX.Y.Z IMAGE=REGISTRY/OWNER/kdeploy@sha256:... (docs/releasing.md)
+	@$(BIN)/python -m tools.release --version "$(VERSION)" --image "$(IMAGE)"
 
 cluster-up: $(STAMP) ## Start a real cluster and registry for development
 	$(BIN)/python -m tests.cluster up

@@ -1,0 +1,127 @@
+"""composite/run.py: which Python it takes, what an install may see, what becomes of one that fails."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from composite import run
+from tests.contract.pipelines.runner import PYTHONS, install
+from tests.contract.pipelines.workflow import ROOT
+from tests.unit.report.github.runner import commands, read_file
+
+OLD_ONES = sorted(Path.home().glob(".pyenv/versions/3.*/bin/python3"))
+"""Other interpreters that this machine may have."""
+
+
+def start(
+    tmp_path: Path, python: str = f"{PYTHONS}/python3", **env: str
+) -> tuple[subprocess.CompletedProcess[str], Mapping[str, str]]:
+    """The step's own command, with what the runner sets."""
+    output = tmp_path / "output"
+    whole = {
+        "PATH": str(Path(python).parent), "RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(output),
+        "GITHUB_ACTION_PATH": str(ROOT / "composite"), "GITHUB_ACTIONS": "true", "HOME": str(tmp_path), **env,
+    }  # fmt: skip
+    script = 'exec python3 "$GITHUB_ACTION_PATH/run.py"'
+    done = subprocess.run(
+        ["/bin/bash", "-c", script], env=whole, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    return done, read_file(output.read_text()) if output.exists() else {}
+
+
+def program(path: Path, script: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o700)
+    return path
+
+
+def test_the_inputs_have_their_own_names_again_and_everything_else_stays() -> None:
+    named = run.named({"INPUT_BUILD_ARG": "A=1", "INPUT_ENV": "", "KDEPLOY_BUILD_ARG": "B=2"})
+    assert named == {"INPUT_BUILD-ARG": "A=1", "INPUT_ENV": "", "KDEPLOY_BUILD_ARG": "B=2"}
+
+
+def test_what_lies_in_the_workspace_is_no_module_of_kdeploys(tmp_path: Path) -> None:
+    install(tmp_path)
+    for name in ("docker", "yaml", "signal", "kdeploy"):
+        (tmp_path / f"{name}.py").write_text('raise SystemExit("the workspace was run")\n')
+    done, outputs = start(tmp_path, INPUT_TARGET="deployment/web")
+    assert (done.returncode, outputs["outcome"]) == (2, "usage"), done.stderr
+    assert "the input image is missing" in done.stderr
+
+
+def test_a_bad_input_is_told_as_in_the_container(tmp_path: Path) -> None:
+    install(tmp_path)
+    done, outputs = start(tmp_path, INPUT_CRASH_BUDGET="many", INPUT_TARGET="deployment/web", INPUT_IMAGE="web")
+    assert (done.returncode, outputs["reason"]) == (2, "UsageError")
+    assert "crash-budget" in done.stderr
+
+
+def test_an_install_sees_no_input_and_is_done_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = tmp_path / "seen"
+    python = program(
+        tmp_path / "bin/python3", f'env >> {seen}\n[ "$2" = pip ] || {{ mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; }}'
+    )
+    monkeypatch.setattr(run, "ROOT", ROOT)
+    env = {"RUNNER_TEMP": str(tmp_path), "INPUT_KUBECONFIG": "a-secret", "KDEPLOY_REGISTRY_PASSWORD": "a-secret"}
+    home = run.place(env, str(python))
+    run.install(str(python), home, {**env, "PATH": os.environ["PATH"]})
+    assert (home / run.STAMP).is_file()
+    assert seen.read_text().count("RUNNER_TEMP") == 2
+    assert "a-secret" not in seen.read_text()
+    assert run.place(env, str(python)) == home
+    assert run.place(env, "/another/python") != home
+
+
+def test_an_install_that_fails_is_a_usage_error_and_leaves_no_stamp(tmp_path: Path) -> None:
+    home = install(tmp_path)
+    (home / run.STAMP).unlink()
+    missing = program(tmp_path / "bin/python3", f'[ "$1" = -m ] && exit 1\nexec {sys.executable} "$@"')
+    done, outputs = start(tmp_path, str(missing), PYTHONEXECUTABLE=str(missing), PIP_NO_INDEX="1")
+    assert (done.returncode, outputs) == (2, {"outcome": "usage", "reason": "UsageError"}), done.stdout + done.stderr
+    assert ["could not be installed" in each.data for each in commands(done.stdout) if each.name == "error"] == [True]
+    assert not list(tmp_path.rglob(run.STAMP))
+
+
+@pytest.mark.parametrize("old", OLD_ONES, ids=lambda path: path.parts[-3])
+def test_a_python_that_is_too_old_says_so_or_finds_a_newer_one(tmp_path: Path, old: Path) -> None:
+    ask = f"import sys; sys.path.insert(0, {str(ROOT / 'composite')!r}); import run; print(run.find_python(%r))"
+    newer = program(tmp_path / "tools/Python/3.12.1/x64/bin/python3", f'exec {sys.executable} "$@"')
+    found = [
+        subprocess.run(
+            [str(old), "-c", ask % env],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PYTHONDONTWRITEBYTECODE": "1"},
+        ).stdout.strip()
+        for env in ({"PATH": "/nowhere"}, {"PATH": "/nowhere", "RUNNER_TOOL_CACHE": str(tmp_path / "tools")})
+    ]
+    version = tuple(map(int, old.parts[-3].split(".")[:2]))
+    assert found == (["", str(newer)] if version < run.OLDEST else [str(old)] * 2)
+
+
+def test_without_any_python_it_names_what_to_add(tmp_path: Path) -> None:
+    old = next((path for path in OLD_ONES if "/3.6" in str(path) or "/3.10" in str(path)), None)
+    if old is None:
+        pytest.skip("this machine has no old Python")
+    done, outputs = start(tmp_path, str(old))
+    assert (done.returncode, outputs["outcome"]) == (2, "usage"), done.stderr
+    assert "actions/setup-python" in done.stdout
+
+
+def test_the_composite_and_the_container_have_the_same_inputs_and_outputs() -> None:
+    import yaml
+
+    one, two = (yaml.safe_load((ROOT / file).read_text()) for file in ("action.yml", "composite/action.yml"))
+    assert one["inputs"] == two["inputs"]
+    assert list(one["outputs"]) == list(two["outputs"])
+    (step,) = two["runs"]["steps"]
+    passed = {name.removeprefix("INPUT_").replace("_", "-").lower(): text for name, text in step["env"].items()}
+    assert passed == {name: f"${{{{ inputs.{name} }}}}" for name in one["inputs"]}
