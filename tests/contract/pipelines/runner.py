@@ -157,8 +157,7 @@ def install(temp: Path) -> Path:
 
 def _inputs(file: str, given: Mapping[str, str]) -> dict[str, str]:
     """Every input of an action, those that are not given empty. GitHub only warns of an unknown one."""
-    declared = {**read_action(file)["inputs"]}
-    given = {k: v for k, v in given.items() if k != "registry-password"}  # PENDING
+    declared = read_action(file)["inputs"]
     assert set(given) <= set(declared), f"{set(given) - set(declared)} of {file}"
     return {name: given.get(name, "") for name in declared}
 

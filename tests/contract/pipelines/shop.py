@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,7 +69,11 @@ class Shop:
         return live.image
 
     def commit(self, version: str, behaviour: str = "", services: Sequence[str] = SERVICES) -> str:
-        """Commits a version of some services, with the example's kdeploy.yaml; the SHA."""
+        """Commits a version of some services, with the example's kdeploy.yaml; the SHA. Never two in one second: a
+        deploy's id tells when it began by the second.
+        """
+        if self.runs:
+            time.sleep(1 - time.time() % 1)
         self.write("kdeploy.yaml", (ROOT / "examples/kdeploy.yaml").read_text())
         for service in services:
             label = f'LABEL dev.kdeploy.sandbox.behaviour="{behaviour}"\n' if behaviour else ""

@@ -135,7 +135,8 @@ def test_rollback_by_hand(shop: Shop) -> None:
     first = run(shop, "deploy")
     shop.commit("two")
     second = run(shop, "deploy")
-    assert (run(shop, "rollback").code, shop.image()) == (0, first.dotenv["DEPLOY_IMAGE"])
+    back = run(shop, "rollback")
+    assert (back.code, shop.image()) == (0, first.dotenv["DEPLOY_IMAGE"]), back.log
     back = run(shop, "rollback", KDEPLOY_TO=second.dotenv["DEPLOY_DIGEST"])
     assert (back.code, shop.image()) == (0, second.dotenv["DEPLOY_IMAGE"]), back.log
     assert EXAMPLE["rollback"]["resource_group"] == EXAMPLE["deploy"]["resource_group"]
