@@ -1,6 +1,6 @@
-"""Writes docs/cli.md, docs/config.md, both action.yml and the JSON Schemas from the code: `make docs`.
+"""Writes docs/cli.md, docs/config.md, the tables of docs/github.md, both action.yml and the JSON Schemas from the code.
 
-A test holds it.
+`make docs` runs it, and a test holds what it writes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from docs.make_action import action_file, composite_file
+from docs.make_action import action_file, composite_file, fill_tables
 from kdeploy.cli.app import app
 from kdeploy.config.duration import PATTERN
 from kdeploy.config.schema import FILE, make_config_schema
@@ -158,7 +158,13 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, str, str]]) -> str:
     return "\n".join("| " + " | ".join(re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in line) + " |" for line in lines)
 
 
+def github_page() -> str:
+    """docs/github.md: written by hand but for its two tables."""
+    return fill_tables((FOLDER / "github.md").read_text(encoding="utf-8"))
+
+
 PAGES = {
+    "github.md": github_page,
     "cli.md": cli_page,
     "config.md": config_page,
     "../action.yml": action_file,

@@ -46,6 +46,17 @@ def composite_file() -> str:
     return f"{HEAD}{_inputs()}outputs:\n{''.join(outputs)}{_STEP}{''.join(env)}"
 
 
+def fill_tables(page: str) -> str:
+    """docs/github.md with its tables written anew: what stands between `<!-- NAME: begin -->` and its end."""
+    inputs = "".join(f"| `{name}` | {describe(name).replace('|', chr(92) + '|')} |\n" for name in INPUTS)
+    outputs = "".join(f"| `{name}` | {text} |\n" for name, text in OUTPUTS.items())
+    for name, head, rows in (("inputs", "input", inputs), ("outputs", "output", outputs)):
+        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
+        before, _, rest = page.partition(begin)
+        page = f"{before}{begin}| {head} | |\n|---|---|\n{rows}{end}{rest.partition(end)[2]}"
+    return page
+
+
 def _inputs() -> str:
     each = [f"  {name}:\n    description: {json.dumps(describe(name))}\n    required: false\n" for name in INPUTS]
     return f"inputs:\n{''.join(each)}"

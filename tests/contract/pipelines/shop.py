@@ -79,10 +79,14 @@ class Shop:
             label = f'LABEL dev.kdeploy.sandbox.behaviour="{behaviour}"\n' if behaviour else ""
             self.write(f"{service}/Dockerfile", f'FROM scratch\nCOPY version /\n{label}CMD ["/version"]\n')
             self.write(f"{service}/version", f"{version}\n")
-        self.checkout.git("add", "--all")
-        author = ("-c", "user.name=Tester", "-c", "user.email=tester@example.com", "-c", "commit.gpgsign=false")
-        self.checkout.git(*author, "commit", "--quiet", f"--message={version}")
+        self.save(version)
         return self.checkout.head
+
+    def save(self, message: str) -> None:
+        """Commits the workspace as it is, but for what kdeploy has written there."""
+        self.checkout.git("add", "--all", ":!kdeploy-report.json")
+        author = ("-c", "user.name=Tester", "-c", "user.email=tester@example.com", "-c", "commit.gpgsign=false")
+        self.checkout.git(*author, "commit", "--quiet", f"--message={message}")
 
     def write(self, name: str, text: str) -> None:
         """A file of the workspace, with this shop's own names."""
