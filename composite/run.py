@@ -31,8 +31,8 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     program = str(home / "bin" / "python")
-    # -P: what lies in the workspace is no module of kdeploy's
-    os.execve(program, [program, "-P", "-m", "kdeploy.cli.action"], named(os.environ))  # noqa: S606
+    # -I: what lies in the workspace is no module of kdeploy's, nor what the runner has for other Pythons
+    os.execve(program, [program, "-I", "-m", "kdeploy.cli.action"], named(os.environ))  # noqa: S606
 
 
 def named(env: "Mapping[str, str]") -> "dict[str, str]":

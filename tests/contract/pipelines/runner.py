@@ -6,7 +6,9 @@ the inputs in the environment by their own names, a home of its own and nothing 
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -106,7 +108,7 @@ class Job:
 
     def _container(self, given: Mapping[str, str], files: Path) -> Done:
         env = {f"INPUT_{name.upper()}": text for name, text in _inputs("action.yml", given).items()}
-        return self._process((sys.executable, "-P", "-m", "kdeploy.cli.action"), files, env)
+        return self._process(entry_point(), files, env)
 
     def _composite(self, given: Mapping[str, str], files: Path) -> Done:
         action = read_action("composite/action.yml")
@@ -143,6 +145,14 @@ class Job:
             outputs=read_file(names["GITHUB_OUTPUT"].read_text()),
             summary=names["GITHUB_STEP_SUMMARY"].read_text(),
         )
+
+
+def entry_point() -> tuple[str, ...]:
+    """What the container runs, by this interpreter."""
+    (found,) = re.findall(r"^ENTRYPOINT (\[.+\])$", (ROOT / "Dockerfile").read_text(), re.M)
+    python, *arguments = json.loads(found)
+    assert python == "/opt/kdeploy/bin/python"
+    return (sys.executable, *arguments)
 
 
 def install(temp: Path) -> Path:

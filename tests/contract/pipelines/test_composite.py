@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from composite import run
-from tests.contract.pipelines.runner import PYTHONS, install
+from tests.contract.pipelines.runner import PYTHONS, entry_point, install
 from tests.contract.pipelines.workflow import ROOT
 from tests.unit.report.github.runner import commands, read_file
 
@@ -47,12 +47,24 @@ def test_the_inputs_have_their_own_names_again_and_everything_else_stays() -> No
     assert named == {"INPUT_BUILD-ARG": "A=1", "INPUT_ENV": "", "KDEPLOY_BUILD_ARG": "B=2"}
 
 
+HOSTILE = ("docker", "yaml", "signal", "kdeploy")
+
+
 def test_what_lies_in_the_workspace_is_no_module_of_kdeploys(tmp_path: Path) -> None:
     install(tmp_path)
-    for name in ("docker", "yaml", "signal", "kdeploy"):
+    for name in HOSTILE:
         (tmp_path / f"{name}.py").write_text('raise SystemExit("the workspace was run")\n')
     done, outputs = start(tmp_path, INPUT_TARGET="deployment/web")
     assert (done.returncode, outputs["outcome"]) == (2, "usage"), done.stderr
+    assert "the input image is missing" in done.stderr
+
+
+def test_nor_is_it_in_the_container(tmp_path: Path) -> None:
+    for name in HOSTILE:
+        (tmp_path / f"{name}.py").write_text('raise SystemExit("the workspace was run")\n')
+    env = {"INPUT_TARGET": "deployment/web", "PYTHONPATH": str(ROOT), "GITHUB_ACTIONS": "true"}
+    done = subprocess.run(entry_point(), env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
     assert "the input image is missing" in done.stderr
 
 
