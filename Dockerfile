@@ -26,5 +26,5 @@ LABEL org.opencontainers.image.title="kdeploy" \
       org.opencontainers.image.licenses="Apache-2.0"
 # Runs as root: GitHub mounts the workspace, its file commands and the Docker socket as they belong to the runner's
 # user, whose id differs between runners; the documentation of container actions asks for the default user.
-# Exec form: Python is process 1 and gets the signals itself.
-ENTRYPOINT ["/opt/kdeploy/bin/python", "-m", "kdeploy.cli.action"]
+# Exec form: Python is process 1 and gets the signals itself. -P: what lies in the workspace is no module of kdeploy's.
+ENTRYPOINT ["/opt/kdeploy/bin/python", "-P", "-m", "kdeploy.cli.action"]
