@@ -41,7 +41,7 @@ class Shop:
             "namespace: shop-staging": f"namespace: {name}-staging",
             "namespace: shop": f"namespace: {name}",
             "ghcr.io/acme": registry,
-            "{path: /health}": "{path: /health, samples: 2}",
+            "{path: /health}": "{path: /health, samples: 2, interval: 10ms}",
         }
         kube = Kube.open(sandbox.kubeconfig)
         shop = cls(

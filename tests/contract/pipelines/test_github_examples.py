@@ -98,7 +98,8 @@ def test_rollback(shop: Shop) -> None:
     for version in ("one", "two"):
         shop.commit(version)
         images.append(shop.job(deploy, "deploy").last.outputs["image"])
-    assert workflow.document["concurrency"]["group"] == deploy.document["concurrency"]["group"]
+    groups = [one.document["concurrency"]["group"] for one in (workflow, deploy, Workflow.read("services.yml"))]
+    assert groups == ["deploy-production"] * 3
     job = shop.job(workflow, "rollback", inputs={"target": "web", "to": ""})
     assert (job.last.code, job.last.outputs["outcome"]) == (0, "restored"), job.last.log
     assert shop.image() == images[0] == job.last.outputs["rolled-back-to"]
