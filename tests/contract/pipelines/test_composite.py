@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,7 +13,8 @@ import pytest
 
 from composite import run
 from tests.contract.pipelines.runner import PYTHONS, entry_point, install
-from tests.contract.pipelines.workflow import ROOT
+from tests.contract.pipelines.shop import Shop
+from tests.contract.pipelines.workflow import ROOT, read_action
 from tests.unit.report.github.runner import commands, read_file
 
 OLD_ONES = sorted(Path.home().glob(".pyenv/versions/3.*/bin/python3"))
@@ -66,6 +68,29 @@ def test_nor_is_it_in_the_container(tmp_path: Path) -> None:
     done = subprocess.run(entry_point(), env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
     assert "the input image is missing" in done.stderr
+
+
+def test_the_runners_signal_reaches_kdeploy_which_puts_the_last_version_back(shop: Shop, tmp_path: Path) -> None:
+    before, _ = shop.image(), shop.commit("one", "ready-after=60s")
+    install(tmp_path)
+    env = {
+        **shop.machine, "RUNNER_TEMP": str(tmp_path), "GITHUB_ACTION_PATH": str(ROOT / "composite"),
+        "INPUT_TARGET": "web", "INPUT_ENV": "production", "INPUT_TIMEOUT": "15s",
+        "KUBECONFIG": str(shop.sandbox.kubeconfig),
+        "PATH": f"{PYTHONS}:{shop.machine['PATH']}", "HOME": str(tmp_path),
+    }  # fmt: skip
+    (step,) = read_action("composite/action.yml")["runs"]["steps"]
+    with subprocess.Popen(
+        ["bash", "-c", step["run"]], env=env, cwd=shop.checkout.folder, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if "patched to" in line:
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stderr.read()
+        assert process.wait(60) == 130, rest
+    assert shop.image() == before
 
 
 def test_a_bad_input_is_told_as_in_the_container(tmp_path: Path) -> None:
