@@ -21,9 +21,21 @@ from kdeploy.process import within
 
 if TYPE_CHECKING:
     from kdeploy.build.registry import DistributionRegistry
+    from kdeploy.build.select import Choice
     from kdeploy.build.transport import Transport
 
-__all__ = ["Source", "inspect_source", "open_builder", "open_history", "open_registry", "request_build"]
+__all__ = [
+    "Source",
+    "choose_engine",
+    "inspect_source",
+    "is_shallow",
+    "login_name",
+    "open_builder",
+    "open_history",
+    "open_registry",
+    "refuse_unbuildable",
+    "request_build",
+]
 
 
 def inspect_source(options: BuildOptions, commit: str | None, env: Mapping[str, str], deadline: Deadline) -> Source:
@@ -57,6 +69,12 @@ def request_build(
     )
 
 
+def is_shallow(context: str, env: Mapping[str, str], deadline: Deadline) -> bool:
+    """Whether the checkout lacks the older commits, so that git cannot tell which of two is older."""
+    git = Git(folder=context, env=env, run=within(deadline))
+    return git.text("rev-parse", "--is-shallow-repository") == "true"
+
+
 def open_history(context: str, env: Mapping[str, str], deadline: Deadline) -> GitHistory:
     """`ports.History` of the repository that holds the build context."""
     return GitHistory(git=Git(folder=context, env=env, run=within(deadline)))
@@ -67,6 +85,28 @@ def open_registry(env: Mapping[str, str]) -> DistributionRegistry:
     from kdeploy.build.registry import DistributionRegistry
 
     return DistributionRegistry(_open_transport(env))
+
+
+def login_name(domain: str, env: Mapping[str, str], deadline: Deadline) -> str:
+    """Who is logged in at a registry ("host:port"); "" for nobody. Raises RefusedError where that cannot be read."""
+    from kdeploy.build.credentials import load_logins
+
+    login = load_logins(env).login(domain, deadline.remaining())
+    return login.username if login else ""
+
+
+def choose_engine(name: str, env: Mapping[str, str], deadline: Deadline) -> Choice:
+    """What would build, and why nothing that goes before it; see `select.choose`. Raises ConfigError, BuildError."""
+    from kdeploy.build.examine import choose_engine as choose
+
+    return choose(name, env, deadline)
+
+
+def refuse_unbuildable(options: BuildOptions) -> None:
+    """Raises BuildError for a Dockerfile that the builder without an engine cannot follow. Asks no registry."""
+    from kdeploy.build.examine import refuse_unbuildable as refuse
+
+    refuse(options)
 
 
 def open_builder(name: str, env: Mapping[str, str], deadline: Deadline, *, hide: Callable[[str], str] = str) -> Builder:

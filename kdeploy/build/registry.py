@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from kdeploy.bounded import bounded
+from kdeploy.build.access import check_push
 from kdeploy.build.answers import Answer
 from kdeploy.build.transport import Transport
 from kdeploy.clock import Deadline
@@ -76,6 +77,11 @@ class DistributionRegistry:
         """The labels of the image's config; of a multi-platform image those of its first platform."""
         image = parse(repository)
         return _in_time(lambda deadline: self._labels(image, digest, deadline), image, timeout)
+
+    def check_push(self, repository: str, timeout: float = PATIENCE) -> None:
+        """Raises RefusedError where a push to the repository would be refused; pushes nothing (see access.py)."""
+        image = parse(repository)
+        _in_time(lambda deadline: check_push(self._transport, image, deadline), image, timeout)
 
     def _find(self, image: Reference, deadline: Deadline) -> str | None:
         wanted = image.digest or image.tag or "latest"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import docker
@@ -63,6 +64,46 @@ def engine_info(client: docker.APIClient | None, timeout: float = PATIENCE) -> M
     return info if isinstance(info, dict) else {}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """An engine: "buildx", "classic" or "layers"; and why each one that goes before it cannot be used.
+
+    `client` speaks to the Docker engine where it was chosen for that.
+    """
+
+    engine: str
+    problems: Mapping[str, str] = field(default_factory=dict)
+    client: docker.APIClient | None = None
+
+
+def choose(name: str, *, connect: Connect, env: Mapping[str, str] | None = None, run: Run = run) -> Choice:
+    """The engine that `name` asks for: one of CHOICES; "auto" (also "") takes the first that works.
+
+    "auto" ends at "layers", which needs no engine. Raises ConfigError for another name, BuildError where there is no
+    such engine.
+    """
+    check_name(name)
+    if name == "layers":
+        return Choice(engine="layers")
+    problems = {}
+    if name != "classic":
+        problem = buildx_problem(env, run)
+        if not problem:
+            return Choice(engine="buildx")
+        if name == "buildx":
+            raise BuildError(f"docker buildx cannot be used: {problem}", hint=_WAYS_OUT)
+        problems["buildx"] = problem
+    try:
+        client = connect()
+    except TimeoutError:
+        client = None
+    if client is not None:
+        return Choice(engine="classic", problems=problems, client=client)
+    if name == "classic":
+        raise BuildError("there is no Docker engine to build with", hint=_WAYS_OUT)
+    return Choice(engine="layers", problems=problems | {"classic": "no Docker engine answers"})
+
+
 def select(
     name: str,
     *,
@@ -73,28 +114,16 @@ def select(
     env: Mapping[str, str] | None = None,
     run: Run = run,
 ) -> Builder:
-    """The engine that `name` asks for: "buildx", "classic", or "auto" (also ""), which takes the first that works.
+    """The builder that `choose` chooses. `layers` makes the one that needs no engine, told why there is none.
 
-    `layers` makes the builder that needs none, told why there is none; "auto" ends there. Raises ConfigError for
-    another name, BuildError where there is no such engine.
+    Raises ConfigError, BuildError.
     """
-    check_name(name)
-    problem = ""
-    if name != "classic":
-        problem = buildx_problem(env, run)
-        if not problem:
-            return BuildxBuilder(find=find, hide=hide, env=env)
-        if name == "buildx":
-            raise BuildError(f"docker buildx cannot be used: {problem}", hint=_WAYS_OUT)
-    try:
-        client = connect()
-    except TimeoutError:
-        client = None
-    if client is None and name == "classic":
-        raise BuildError("there is no Docker engine to build with", hint=_WAYS_OUT)
-    if client is None:
-        return layers(problem)
-    return ClassicBuilder(client=client, find=find, hide=hide)
+    choice = choose(name, connect=connect, env=env, run=run)
+    if choice.engine == "buildx":
+        return BuildxBuilder(find=find, hide=hide, env=env)
+    if choice.client is not None:
+        return ClassicBuilder(client=choice.client, find=find, hide=hide)
+    return layers(choice.problems.get("buildx", ""))
 
 
 def buildx_problem(env: Mapping[str, str] | None, run: Run) -> str:

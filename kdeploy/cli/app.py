@@ -14,6 +14,7 @@ from typer.main import get_command
 from kdeploy.cli.build import build
 from kdeploy.cli.demo import demo
 from kdeploy.cli.deploy import deploy
+from kdeploy.cli.doctor import doctor
 from kdeploy.cli.history import history
 from kdeploy.cli.rollback import rollback
 from kdeploy.cli.sandbox import sandbox
@@ -30,7 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 VARIABLES = "Each flag has an environment variable: KDEPLOY_ and its name, as in KDEPLOY_BUILD_ARG for --build-arg."
-for command in (deploy, build, status, verify, rollback, history):
+for command in (deploy, build, status, verify, rollback, history, doctor):
     app.command(epilog=VARIABLES)(command)
 app.command()(schema)
 app.command()(demo)

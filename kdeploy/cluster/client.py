@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from ssl import SSLContext
 
-from kdeploy.cluster import access, preflight, requests
+from kdeploy.cluster import access, preflight, requests, survey
 from kdeploy.cluster.inbox import Inbox
 from kdeploy.cluster.parallel import together
 from kdeploy.cluster.proxy import ProxyAnswer, allowed_headers, classify
@@ -105,6 +105,14 @@ class KubernetesCluster:
     def lacking(self, asked: Sequence[Permission], until: float) -> tuple[Permission, ...]:
         """Those of the permissions that this user certainly has not; not counted."""
         return access.lacking(self._transport, asked, until)
+
+    def server(self, until: float) -> survey.Server:
+        """What the API server tells of itself. Raises ClusterError where it does not answer, or not to this user."""
+        return survey.look_at_server(self._transport, self._clock, until)
+
+    def workloads(self, namespace: str, until: float) -> tuple[Obj, ...]:
+        """All workloads of a namespace that this user may list. Raises ClusterError where there is no answer."""
+        return survey.list_workloads(self._transport, namespace, until)
 
     def open(self, target: Target, until: float) -> Snapshot:
         """Lists the workload, its revisions and its pods, and goes on watching all three from there: six requests.

@@ -19,16 +19,19 @@ def asked(target: Target, checks: Sequence[HttpCheck]) -> tuple[Permission, ...]
     return (*_required(target), *probing, *_consequences(target))
 
 
-def needed(target: Target, checks: Sequence[HttpCheck]) -> frozenset[Permission]:
-    """The least that lets a deploy, its rollback and their evidence go through: the rules of a Role (without names)."""
-    revisions = target.kind.revisions_plural
-    reading = (
-        _on(target, "get", target.kind.plural, "apps"),
-        _on(target, "list", revisions, "apps"),
+def reading(target: Target) -> tuple[Permission, ...]:
+    """What reading the workload, its revisions and its pods takes: the part that `asked` leaves out."""
+    return (
+        _on(target, "get", target.kind.plural, "apps", target.name),
+        _on(target, "list", target.kind.revisions_plural, "apps"),
         _on(target, "list", "pods"),
     )
+
+
+def needed(target: Target, checks: Sequence[HttpCheck]) -> frozenset[Permission]:
+    """The least that lets a deploy, its rollback and their evidence go through: the rules of a Role (without names)."""
     probing = (_proxy(target),) if _paths(checks) else ()
-    every = (*reading, *_required(target), *probing, *_consequences(target))
+    every = (*reading(target), *_required(target), *probing, *_consequences(target))
     return frozenset(replace(one, name="") for one in every)
 
 
@@ -37,18 +40,30 @@ def refuse_forbidden(target: Target, checks: Sequence[HttpCheck], lacking: Colle
 
     `lacking` are those of `asked` that this user has not. Returns warnings about the others.
     """
-    missing = [one for one in _required(target) if one in lacking]
-    cannot_probe = _paths(checks) and _proxy(target) in lacking and not _may_forward(target, checks, lacking)
-    if cannot_probe:
-        missing.append(_proxy(target))
+    missing = indispensable(target, checks, lacking)
     if missing:
-        checking = ", which the checks need" if missing == [_proxy(target)] else ""
+        checking = ", which the checks need" if missing == (_proxy(target),) else ""
         raise RefusedError(
             f"this user may not {missing[0].rule}{checking}",
             hint=f"grant: {'; '.join(one.rule for one in missing)}",
             reason=Reason.FORBIDDEN,
         )
-    return tuple(f"without {one.rule} {what}" for one, what in _consequences(target).items() if one in lacking)
+    return tuple(f"without {one.rule} {what}" for one, what in handicaps(target, lacking).items())
+
+
+def indispensable(
+    target: Target, checks: Sequence[HttpCheck], lacking: Collection[Permission]
+) -> tuple[Permission, ...]:
+    """Those of `lacking` without which the deploy could not go through."""
+    missing = [one for one in (*reading(target), *_required(target)) if one in lacking]
+    if _paths(checks) and _proxy(target) in lacking and not _may_forward(target, checks, lacking):
+        missing.append(_proxy(target))
+    return tuple(missing)
+
+
+def handicaps(target: Target, lacking: Collection[Permission]) -> dict[Permission, str]:
+    """Those of `lacking` that a deploy can do without, each with what happens then."""
+    return {one: what for one, what in _consequences(target).items() if one in lacking}
 
 
 def _required(target: Target) -> tuple[Permission, ...]:

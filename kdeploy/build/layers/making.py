@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -56,10 +56,14 @@ class Workshop:
 
         Raises BuildError, DockerfileError among it; what the registry of the base image refuses, by the line of FROM.
         """
-        _check_limits(request)
-        wanted = parse_platform(request.platforms[0]) if request.platforms else self.machine
-        dockerfile = read_dockerfile(_read(request.dockerfile))
-        recipe = choose(dockerfile, request.target, request.args, platform=wanted, machine=self.machine)
+        recipe = read_recipe(
+            request.dockerfile,
+            target=request.target,
+            args=request.args,
+            secrets=request.secrets,
+            platforms=request.platforms,
+            machine=self.machine,
+        )
         context = open_context(request.context, request.dockerfile)
         puller = self._puller(recipe)
         try:
@@ -160,10 +164,21 @@ def _shown(base: Base, puller: Puller | None) -> str:
     return f"{puller.image} ({base.platform}, {short(base.digest)})"
 
 
-def _check_limits(request: BuildRequest) -> None:
-    what = "build secrets" if request.secrets else "more than one platform" if len(request.platforms) > 1 else None
+def read_recipe(
+    dockerfile: str,
+    *,
+    target: str,
+    args: Mapping[str, str],
+    secrets: Sequence[str],
+    platforms: Sequence[str],
+    machine: Platform,
+) -> Recipe:
+    """The instructions of the image that is asked for. Asks no registry. Raises BuildError for what takes an engine."""
+    what = "build secrets" if secrets else "more than one platform" if len(platforms) > 1 else None
     if what:
         raise BuildError(f"the layers builder knows no {what}", hint="build with --builder buildx, and a Docker engine")
+    wanted = parse_platform(platforms[0]) if platforms else machine
+    return choose(read_dockerfile(_read(dockerfile)), target, args, platform=wanted, machine=machine)
 
 
 def _read(dockerfile: str) -> bytes:

@@ -107,7 +107,18 @@ def test_a_flag_that_is_wrong_is_exit_2(given: list[Flags], arguments: list[str]
 
 def test_every_command_is_there_and_has_help() -> None:
     names = list(getattr(get_command(app), "commands"))  # noqa: B009  (mypy does not know the group's type)
-    assert names == ["deploy", "build", "status", "verify", "rollback", "history", "schema", "demo", "sandbox"]
+    assert names == [
+        "deploy",
+        "build",
+        "status",
+        "verify",
+        "rollback",
+        "history",
+        "doctor",
+        "schema",
+        "demo",
+        "sandbox",
+    ]
     for name in names:
         assert invoke(name, "--help").exit_code == 0
 

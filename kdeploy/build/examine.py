@@ -1,0 +1,30 @@
+"""Looks at what a build would need, and builds nothing."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+
+from kdeploy.build.layers.making import read_recipe
+from kdeploy.build.layers.platforms import machine_platform
+from kdeploy.build.select import PATIENCE, Choice, choose, connect
+from kdeploy.clock import Deadline
+from kdeploy.config.settings import BuildOptions
+from kdeploy.process import within
+
+
+def choose_engine(name: str, env: Mapping[str, str], deadline: Deadline) -> Choice:
+    """See `select.choose`; all that it asks ends by `deadline`."""
+    return choose(name, connect=lambda: connect(env, deadline.remaining(PATIENCE)), env=env, run=within(deadline))
+
+
+def refuse_unbuildable(options: BuildOptions) -> None:
+    """Raises BuildError for what the builder without an engine cannot follow, by the line of the Dockerfile."""
+    read_recipe(
+        options.dockerfile,
+        target=options.target,
+        args=dict(options.args),
+        secrets=options.secrets,
+        platforms=options.platforms,
+        machine=machine_platform(platform.machine()),
+    )

@@ -1,0 +1,1 @@
+"""What `kdeploy doctor` makes of what was found: pure judgements, one check a line."""
