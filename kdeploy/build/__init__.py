@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kdeploy.build.checkout import Checkout, look_at_checkout
 from kdeploy.build.git import Git, GitHistory
 from kdeploy.build.plan import plan_build
 from kdeploy.build.source import Source, inspect
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Source",
+    "checkout_of",
     "choose_engine",
     "inspect_source",
     "is_shallow",
@@ -67,6 +69,11 @@ def request_build(
         tag=tag,
         is_ci=env.get("CI", "").lower() in ("true", "1"),
     )
+
+
+def checkout_of(folder: str, env: Mapping[str, str], deadline: Deadline) -> Checkout:
+    """What git tells of the folder; all empty outside of a checkout. Raises ConfigError where git fails."""
+    return look_at_checkout(Git(folder=folder, env=env, run=within(deadline)))
 
 
 def is_shallow(context: str, env: Mapping[str, str], deadline: Deadline) -> bool:

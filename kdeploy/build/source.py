@@ -68,7 +68,7 @@ def inspect(
     wanted = None if commit is None else git.resolve(commit) or commit
     chosen, origin, notes = choose_commit(wanted, head, env)
     dirty = changed_files(git, context, dockerfile)
-    remote = web_address(_remote(git))
+    remote = web_address(remote_of(git))
     return Source(
         commit=chosen,
         origin=origin,
@@ -145,7 +145,7 @@ def _checked(commit: str, what: str) -> str:
     )
 
 
-def _remote(git: Git) -> str:
+def remote_of(git: Git) -> str:
     """The address of "origin", else of the first remote."""
     names = git.text("remote").splitlines()
     name = "origin" if "origin" in names else next(iter(names), "")

@@ -16,6 +16,7 @@ from kdeploy.cli.demo import demo
 from kdeploy.cli.deploy import deploy
 from kdeploy.cli.doctor import doctor
 from kdeploy.cli.history import history
+from kdeploy.cli.init import init
 from kdeploy.cli.rollback import rollback
 from kdeploy.cli.sandbox import sandbox
 from kdeploy.cli.schema import schema
@@ -33,6 +34,7 @@ app = typer.Typer(
 VARIABLES = "Each flag has an environment variable: KDEPLOY_ and its name, as in KDEPLOY_BUILD_ARG for --build-arg."
 for command in (deploy, build, status, verify, rollback, history, doctor):
     app.command(epilog=VARIABLES)(command)
+app.command()(init)
 app.command()(schema)
 app.command()(demo)
 app.add_typer(sandbox)

@@ -1,0 +1,172 @@
+"""From what was found in a repository and a cluster to what kdeploy.yaml will say, each with its reason. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kdeploy.config.target import Workload, parse_workload
+from kdeploy.model import Kind, Obj
+from kdeploy.reference import derive_repository, parse
+from kdeploy.rollout.objects import kind_of, name_of
+from kdeploy.starting.checks import CheckGuess, guess_check
+from kdeploy.starting.dockerfile import Dockerfile
+from kdeploy.starting.images import container_images, is_own, of_remote, placeholder, runs, runs_named
+from kdeploy.text import one_line
+
+_SHOWN = 5
+_APART = frozenset({"docker", "build", "deploy", "deployment", "ci", "container", "containers", "images", "ops"})
+"""Folders that hold a Dockerfile for what lies beside them: the build context is the folder above."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was looked at. `name` is the repository's or its folder's, `remote` its web address, "" for none.
+
+    `workloads`: those of the namespace; empty with `blind`, which says why nobody could be asked. `namespace`: what the
+    flag or the context names, `namespace_why` which of them. `target` and `image`: what the person gave.
+    """
+
+    name: str
+    remote: str = ""
+    dockerfiles: tuple[Dockerfile, ...] = ()
+    workloads: tuple[Obj, ...] = ()
+    blind: str = ""
+    namespace: str = "default"
+    namespace_why: str = ""
+    target: str | None = None
+    image: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """A guessed value. `sure` is false for what the person has to replace or look at."""
+
+    text: str
+    why: str
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """Where the Dockerfile is: the context from the repository's folder, the Dockerfile from the context."""
+
+    context: str
+    dockerfile: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guess:
+    """What kdeploy.yaml will say. `build`: None where the defaults do; `containers`: empty where the image tells."""
+
+    target: Value
+    kind: Kind
+    name: str
+    namespace: Value
+    image: Value
+    check: CheckGuess
+    containers: tuple[str, ...] = ()
+    build: Build | None = None
+    dockerfile: Value
+
+    def lines(self) -> tuple[str, ...]:
+        """What was guessed and why, a line each."""
+        told = [("target", self.target), ("namespace", self.namespace), ("image", self.image)]
+        told.append(("dockerfile", self.dockerfile))
+        if self.containers:
+            told.append(("containers", Value(text=", ".join(self.containers), why="none of them runs the image yet")))
+        told.append(("check", Value(text=self.check.shown, why=self.check.why, sure=self.check.path != "")))
+        return tuple(one_line(f"{key}: {value.text} ({value.why})") for key, value in told)
+
+
+def guess(found: Found) -> Guess:
+    """The guesses. Raises ConfigError for a TARGET or an image that cannot be one."""
+    given = parse(found.image, what="--image").repository if found.image else ""
+    derived = given or of_remote(found.remote)
+    names = tuple(dict.fromkeys(filter(None, (_plain(found.name), derived.rpartition("/")[2]))))
+    workload, target, why, sure = _workload(found, derived, names)
+    image = _image(found, given, derived, workload if sure else None, names)
+    dockerfile = found.dockerfiles[0] if found.dockerfiles else None
+    return Guess(
+        target=Value(text=str(target), why=why, sure=sure),
+        kind=target.kind,
+        name=target.name,
+        namespace=Value(text=found.namespace, why=found.namespace_why),
+        image=image,
+        containers=_containers(workload, image.text, names),
+        build=_build(dockerfile),
+        dockerfile=_dockerfile(found.dockerfiles),
+        check=guess_check(workload, dockerfile, image.text),
+    )
+
+
+def _workload(found: Found, image: str, names: Sequence[str]) -> tuple[Obj | None, Workload, str, bool]:
+    """The workload where it was seen, its kind and name, why, and whether that is more than a placeholder."""
+    if found.target:
+        wanted = parse_workload(found.target)
+        seen = next((one for one in found.workloads if _as_target(one) == wanted), None)
+        there = "" if seen or found.blind else f"; it is not in namespace {found.namespace} yet"
+        return seen, wanted, f"as you said{there}", True
+    rules = (
+        ("it runs this repository's image", [one for one in found.workloads if image and runs(one, image)]),
+        ("its image is named like the repository", [one for one in found.workloads if runs_named(one, names)]),
+        ("it is named like the repository", [one for one in found.workloads if name_of(one) in names]),
+        (f"a guess, please check: it is the only one in namespace {found.namespace}", list(found.workloads)),
+    )
+    for why, fitting in rules:
+        if len(fitting) == 1:
+            return fitting[0], _as_target(fitting[0]), why, True
+    name = _plain(found.name) or "app"
+    others = ", ".join(str(_as_target(one)) for one in found.workloads[:_SHOWN])
+    why = found.blind or (f"there are {others}" if others else f"namespace {found.namespace} has no workload")
+    return None, Workload(kind=Kind.DEPLOYMENT, name=name), f"a placeholder: {why}", False
+
+
+def _image(found: Found, given: str, derived: str, workload: Obj | None, names: Sequence[str]) -> Value:
+    if given:
+        return Value(text=given, why="as you said")
+    if derived:
+        return Value(text=derived, why=f"the registry that belongs to {one_line(found.remote, 100)}")
+    own = [image for _, image in container_images(workload) if is_own(image)] if workload else []
+    named = [image for image in own if image.path.rpartition("/")[2] in names] or own
+    if named:
+        return Value(text=named[0].repository, why="what the workload runs now")
+    return Value(text=placeholder(found.name), why="a placeholder: nothing tells your registry", sure=False)
+
+
+def _containers(workload: Obj | None, image: str, names: Sequence[str]) -> tuple[str, ...]:
+    """The container to name where the image tells none of several."""
+    if workload is None or runs(workload, image):
+        return ()
+    present = [name for name, _ in container_images(workload)]
+    if len(present) < 2:
+        return ()
+    return (next((name for name in present if name in (*names, name_of(workload))), present[0]),)
+
+
+def _build(dockerfile: Dockerfile | None) -> Build | None:
+    if dockerfile is None or dockerfile.path == "Dockerfile":
+        return None
+    folder, _, name = dockerfile.path.rpartition("/")
+    above, _, last = folder.rpartition("/")
+    if last in _APART:
+        return Build(context=above or ".", dockerfile=f"{last}/{name}", why=f"{last}/ lies beside what it builds")
+    return Build(context=folder or ".", dockerfile=name, why="the Dockerfile that was found")
+
+
+def _dockerfile(found: Sequence[Dockerfile]) -> Value:
+    if not found:
+        return Value(text="none", why="add one, or give image a tag to deploy what is built elsewhere", sure=False)
+    others = ", ".join(one.path for one in found[1 : _SHOWN + 1])
+    return Value(text=found[0].path, why=f"the others are {others}" if others else "the only one")
+
+
+def _as_target(workload: Obj) -> Workload:
+    return Workload(kind=kind_of(workload), name=name_of(workload))
+
+
+def _plain(name: str) -> str:
+    """A repository's name as a workload may bear it: lower case, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", derive_repository(name.replace("/", "-"))).strip("-")[:63].strip("-")

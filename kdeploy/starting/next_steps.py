@@ -1,0 +1,34 @@
+"""What a person does after `kdeploy init`. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterator
+
+from kdeploy.starting.files import RBAC_PLACE, Wanted
+from kdeploy.starting.guess import Guess
+
+
+def next_steps(guess: Guess, wanted: Collection[Wanted], program: str) -> tuple[str, ...]:
+    """The steps, one a line; `program` is how a shell finds kdeploy."""
+    return tuple(_steps(guess, wanted, program))
+
+
+def _steps(guess: Guess, wanted: Collection[Wanted], program: str) -> Iterator[str]:
+    unsure = [key for key, value in (("target", guess.target), ("image", guess.image)) if not value.sure]
+    if unsure:
+        yield f"put your own {' and '.join(unsure)} into kdeploy.yaml: what is there is a placeholder"
+    namespace = shlex.quote(guess.namespace.text)
+    if Wanted.RBAC in wanted:
+        yield f"kubectl apply -f {RBAC_PLACE}"
+        yield f"kubectl create token kdeploy -n {namespace} --duration 2160h    # for the pipeline's kubeconfig"
+    if Wanted.GITHUB in wanted:
+        yield "in .github/workflows/deploy.yml: put the account that publishes kdeploy in OWNER's place"
+        yield "gh secret set KUBECONFIG < FILE    # the kubeconfig of the pipeline's account"
+    if Wanted.GITLAB in wanted:
+        yield "in .gitlab-ci.yml: put the account that publishes kdeploy in OWNER's place"
+        yield "Settings, CI/CD, Variables: add KUBECONFIG, of type File, protected"
+    if Wanted.JENKINS in wanted:
+        yield 'in Jenkins: add the credentials "kubeconfig" (secret file) and "registry" (user name with password)'
+    yield f"{program} doctor    # says whether a deploy can go ahead"
+    yield f"{program} deploy"
