@@ -12,6 +12,7 @@ from kdeploy.build import (
     refuse_unbuildable,
     request_build,
 )
+from kdeploy.cli.login import docker_env
 from kdeploy.cli.questions import Questions
 from kdeploy.cli.run import Session
 from kdeploy.clock import Deadline
@@ -82,19 +83,20 @@ def _registry(session: Session, settings: Settings, source: Source | None, quest
         missing = Check(name="registry", passed=False, message=f"no image is named for {settings.workload}", hint=hint)
         return missing, not_asked("push", "no image is named")
     if not settings.builds:
-        return _pull(session, image, questions, builds=False), good("push", "not needed: nothing is built")
+        return _pull(session, settings, image, questions, builds=False), good("push", "not needed: nothing is built")
     tag = settings.tag or (source.commit if source else None)
     pushed = Reference(repository=settings.build.push_repository or image.repository, tag=tag)
-    pull = _pull(session, pushed, questions, builds=True)
+    pull = _pull(session, settings, pushed, questions, builds=True)
     if pull.passed is False:
         return pull, not_asked("push", "see registry")
-    return pull, _push(session, pushed, questions)
+    return pull, _push(session, settings, pushed, questions)
 
 
-def _pull(session: Session, image: Reference, questions: Questions, *, builds: bool) -> Check:
+def _pull(session: Session, settings: Settings, image: Reference, questions: Questions, *, builds: bool) -> Check:
     def look(deadline: Deadline) -> Check:
-        login = login_name(image.domain, session.env, deadline)
-        registry = open_registry(session.env)
+        env = docker_env(session.env, settings)
+        login = login_name(image.domain, env, deadline)
+        registry = open_registry(env)
         found: str | RefusedError | None
         try:
             found = registry.find(str(image), deadline.remaining())
@@ -105,10 +107,10 @@ def _pull(session: Session, image: Reference, questions: Questions, *, builds: b
     return questions.ask("registry", look)
 
 
-def _push(session: Session, image: Reference, questions: Questions) -> Check:
+def _push(session: Session, settings: Settings, image: Reference, questions: Questions) -> Check:
     def look(deadline: Deadline) -> Check:
         try:
-            open_registry(session.env).check_push(image.repository, deadline.remaining())
+            open_registry(docker_env(session.env, settings)).check_push(image.repository, deadline.remaining())
         except RefusedError as error:
             return bad("push", error)
         return good("push", f"{image.domain} begins an upload to {image.repository} (it was cancelled again)")

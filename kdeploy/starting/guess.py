@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from kdeploy.config.target import Workload, parse_workload
 from kdeploy.model import Kind, Obj
 from kdeploy.reference import derive_repository, parse
-from kdeploy.rollout.objects import kind_of, name_of
+from kdeploy.rollout.objects import all_containers, kind_of, name_of
+from kdeploy.rollout.template import template_of
 from kdeploy.starting.checks import CheckGuess, guess_check
 from kdeploy.starting.dockerfile import Dockerfile
 from kdeploy.starting.images import container_images, is_own, of_remote, placeholder, runs, runs_named
@@ -83,11 +84,11 @@ class Guess:
 
 def guess(found: Found) -> Guess:
     """The guesses. Raises ConfigError for a TARGET or an image that cannot be one."""
-    given = parse(found.image, what="--image").repository if found.image else ""
-    derived = given or of_remote(found.remote)
+    given = parse(found.image, what="--image") if found.image else None
+    derived = given.repository if given else of_remote(found.remote)
     names = tuple(dict.fromkeys(filter(None, (_plain(found.name), derived.rpartition("/")[2]))))
     workload, target, why, sure = _workload(found, derived, names)
-    image = _image(found, given, derived, workload if sure else None, names)
+    image = _image(found, str(given or ""), derived, workload if sure else None, names)
     dockerfile = found.dockerfiles[0] if found.dockerfiles else None
     return Guess(
         target=Value(text=str(target), why=why, sure=sure),
@@ -140,9 +141,10 @@ def _containers(workload: Obj | None, image: str, names: Sequence[str]) -> tuple
     """The container to name where the image tells none of several."""
     if workload is None or runs(workload, image):
         return ()
-    present = [name for name, _ in container_images(workload)]
-    if len(present) < 2:
+    template = template_of(workload)
+    if len(all_containers(template)) < 2:
         return ()
+    present = [str(one["name"]) for one in template["spec"]["containers"]]
     return (next((name for name in present if name in (*names, name_of(workload))), present[0]),)
 
 

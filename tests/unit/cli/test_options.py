@@ -115,6 +115,7 @@ def test_every_command_is_there_and_has_help() -> None:
         "rollback",
         "history",
         "doctor",
+        "init",
         "schema",
         "demo",
         "sandbox",

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdeploy.cli.inputs import INPUTS
+from kdeploy.config.file import parse_config
+from kdeploy.config.flags import Flags
+from kdeploy.config.settings import Settings, resolve
+from kdeploy.errors import ConfigError
+from kdeploy.model import HttpCheck, Kind, Permission, Target
+from kdeploy.rollout.permissions import needed
+from kdeploy.starting.checks import CheckGuess
+from kdeploy.starting.dockerfile import Dockerfile
+from kdeploy.starting.files import Places, Wanted, Written, make_files
+from kdeploy.starting.guess import Build, Found, Guess, Value, guess
+from kdeploy.starting.next_steps import next_steps
+from kdeploy.starting.quoting import groovy, scalar
+from kdeploy.starting.write import refuse_taken, taken, write_all
+from tests.unit.rollout.test_rbac_example import granted, objects
+
+GUESS = guess(
+    Found(
+        name="web",
+        remote="https://github.com/acme/web",
+        namespace="shop",
+        namespace_why="as you said",
+        dockerfiles=(Dockerfile(path="web/Dockerfile", ports=(8080,), health="/health", health_port=8080),),
+    )
+)
+PLACES = Places()
+HOSTILE = st.text(max_size=40) | st.sampled_from(
+    [
+        '"',
+        "'",
+        "a: b",
+        "- a",
+        "# x",
+        "{a: [",
+        "<< x >>",
+        "${{ x }}",
+        "\n::error::x",
+        "null",
+        "yes",
+        "1e3",
+        "é\x85",
+        "\ud800",
+    ]
+)
+
+
+def files(guessed: Guess = GUESS, places: Places = PLACES) -> dict[str, str]:
+    return {file.path: file.text for file in make_files(guessed, tuple(Wanted), places)}
+
+
+def read(text: str) -> Settings:
+    return resolve(parse_config(text.encode(), "kdeploy.yaml"), Flags())
+
+
+def test_the_config_says_what_was_guessed() -> None:
+    settings = read(files()["kdeploy.yaml"])
+    assert (str(settings.workload), settings.namespace, str(settings.image)) == (
+        "deployment/web", "shop", "ghcr.io/acme/web",
+    )  # fmt: skip
+    assert settings.build.context.endswith("web")
+    (check,) = settings.checks
+    assert (check.path, check.port) == ("/health", 8080)
+
+
+def test_without_a_check_or_a_dockerfile_the_config_says_so_in_comments() -> None:
+    text = files(guess(Found(name="web")))["kdeploy.yaml"]
+    settings = read(text)
+    assert settings.checks == ()
+    assert "#   - http: {path: /health}" in text
+    assert "# There is no Dockerfile here" in text
+
+
+@given(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+def test_hostile_names_and_paths_stay_values(one: str, two: str, three: str, why: str) -> None:
+    guessed = replace(
+        GUESS,
+        namespace=Value(text=f"n{one}", why=why),
+        build=Build(context=f"c{two}", dockerfile=f"d{three}", why=why),
+        containers=(f"x{one}", f"y{two}"),
+        check=CheckGuess(path="/health", port=8080, scheme="https", why=why),
+        image=Value(text="ghcr.io/acme/web", why=why),
+    )
+    places = Places(branch=f"b{one}", below=f"s{two}")
+    made = files(guessed, places)
+    service = yaml.safe_load(made[f"s{two}/kdeploy.yaml"])["services"]["web"]
+    assert set(service) == {"target", "namespace", "containers", "image", "build", "verify"}
+    assert service["namespace"] == plain(f"n{one}")
+    assert service["build"] == {"context": plain(f"c{two}"), "dockerfile": plain(f"d{three}")}
+    assert service["containers"] == [plain(f"x{one}"), plain(f"y{two}")]
+    workflow = yaml.safe_load(made[".github/workflows/deploy.yml"])
+    assert workflow[True]["push"]["branches"] == [plain(f"b{one}")]
+    assert workflow["jobs"]["deploy"]["steps"][1]["with"]["config"] == plain(f"s{two}/kdeploy.yaml")
+    assert len(yaml.safe_load(made[".gitlab-ci.yml"])["deploy"]["script"]) == 1
+    assert [one["metadata"]["namespace"] for one in yaml.safe_load_all(made[f"s{two}/deploy/kdeploy-rbac.yaml"])] == [
+        plain(f"n{one}")
+    ] * 3
+    if "\ud800" not in one + two + three:
+        assert (
+            parse_config(made[f"s{two}/kdeploy.yaml"].encode(), "kdeploy.yaml").services["web"].namespace == f"n{one}"
+        )
+
+
+def plain(text: str) -> str:
+    """What a file can hold of it: a lone surrogate is a byte that was no text."""
+    return "".join("\ufffd" if 0xD800 <= ord(char) <= 0xDFFF else char for char in text)
+
+
+@given(HOSTILE)
+def test_a_scalar_is_read_as_the_text_that_it_was(text: str) -> None:
+    for shape in ("{}", "[{}, a]", "k: {} # c", "{{k: {}}}"):
+        found = json.dumps(yaml.safe_load(shape.format(scalar(text))))
+        assert json.dumps(plain(text)) in found
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [("web", "web"), ("ghcr.io/acme/web", "ghcr.io/acme/web"), ("./a", "./a"), ("/health", "/health"), (".", "."),
+     ("yes", '"yes"'), ("null", '"null"'), ("8080", '"8080"'), ("1.5", '"1.5"'), ("", '""'), ("a: b", '"a: b"')],
+)  # fmt: skip
+def test_ordinary_values_are_written_plainly(text: str, written: str) -> None:
+    assert scalar(text) == written
+
+
+@given(HOSTILE)
+def test_a_groovy_string_ends_where_it_has_to(text: str) -> None:
+    inside = groovy(text)[1:-1]
+    assert "\n" not in inside
+    assert "'" not in inside.replace("\\\\", "").replace("\\'", "")
+    assert not inside.replace("\\\\", "").endswith("\\")
+
+
+def test_the_workflow_has_the_least_permissions_and_inputs_that_there_are() -> None:
+    workflow = yaml.safe_load(files()[".github/workflows/deploy.yml"])
+    job = workflow["jobs"]["deploy"]
+    assert (workflow["permissions"], job["permissions"]) == ({}, {"contents": "read", "packages": "write"})
+    assert workflow["concurrency"]["cancel-in-progress"] is False
+    checkout, deploy = job["steps"]
+    assert checkout["with"] == {"fetch-depth": 0, "persist-credentials": False}
+    assert len(checkout["uses"].partition("@")[2]) == 40
+    assert set(deploy["with"]) <= set(INPUTS)
+
+
+def test_another_registry_than_the_hosts_own_gets_a_login_of_its_own() -> None:
+    elsewhere = replace(GUESS, image=Value(text="quay.io/acme/web", why=""))
+    job = yaml.safe_load(files(elsewhere)[".github/workflows/deploy.yml"])["jobs"]["deploy"]
+    assert job["permissions"] == {"contents": "read"}
+    assert job["steps"][1]["with"]["registry-password"] == "${{ secrets.REGISTRY_PASSWORD }}"
+    assert set(job["steps"][1]["with"]) <= set(INPUTS)
+
+
+def test_the_gitlab_job_passes_on_what_kdeploy_writes() -> None:
+    job = yaml.safe_load(files()[".gitlab-ci.yml"])["deploy"]
+    (command,) = job["script"]
+    for file in (*job["artifacts"]["reports"].values(), *job["artifacts"]["paths"]):
+        assert file in command.split()
+    assert job["image"]["entrypoint"] == [""]
+    assert job["resource_group"] == "production"
+
+
+def test_a_jenkinsfile_has_its_braces_and_reports() -> None:
+    text = files(GUESS, Places(branch="it's"))["Jenkinsfile"]
+    assert text.count("{") == text.count("}")
+    assert "env.BRANCH_NAME == 'it\\'s'" in text
+    for part in (
+        "disableConcurrentBuilds()",
+        "archiveArtifacts artifacts: 'kdeploy-report.json'",
+        "'kdeploy-junit.xml'",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_role_is_the_examples_and_what_preflight_asks_for(kind: Kind) -> None:
+    made = list(yaml.safe_load_all(files(replace(GUESS, kind=kind))["deploy/kdeploy-rbac.yaml"]))
+    assert [one["kind"] for one in made] == ["ServiceAccount", "Role", "RoleBinding"]
+    account, role, binding = made
+    (example,) = [one for one in objects("Role") if one["metadata"]["name"] == role["metadata"]["name"]]
+    target = Target(kind=kind, name="web", namespace="shop")
+    assert set(granted(role)) == set(granted(example)) == needed(target, [HttpCheck(name="health", path="/health")])
+    assert len(granted(role)) == len(set(granted(role)))
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account["metadata"]["name"], "namespace": "shop"}]
+    assert all(isinstance(one, Permission) for one in granted(role))
+
+
+def test_the_files_of_a_folder_below_go_where_they_are_looked_for() -> None:
+    made = files(GUESS, Places(below="services/web"))
+    assert set(made) == {
+        "services/web/kdeploy.yaml",
+        ".github/workflows/deploy.yml",
+        ".gitlab-ci.yml",
+        "Jenkinsfile",
+        "services/web/deploy/kdeploy-rbac.yaml",
+    }
+    assert "kdeploy deploy --config services/web/kdeploy.yaml --report" in made["Jenkinsfile"]
+
+
+def test_the_steps_name_what_is_a_placeholder_and_end_with_the_deploy() -> None:
+    steps = next_steps(guess(Found(name="web")), tuple(Wanted), "kdeploy")
+    assert steps[0].startswith("put your own target and image into kdeploy.yaml")
+    assert steps[-1] == "kdeploy deploy"
+    assert (
+        next_steps(replace(GUESS, target=Value(text="deployment/web", why="")), (), "kdeploy")[-1] == "kdeploy deploy"
+    )
+
+
+FILES = (Written(path="kdeploy.yaml", text="a\n"), Written(path=".github/workflows/deploy.yml", text="b\n"))
+
+
+def test_all_are_written_with_the_permissions_of_new_files(tmp_path: Path) -> None:
+    write_all(FILES, tmp_path)
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == {
+        file.path for file in FILES
+    }
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "kdeploy.yaml").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert taken(FILES, tmp_path) == ()  # they say the same already
+
+
+def test_what_is_there_is_found_links_too(tmp_path: Path) -> None:
+    (tmp_path / "kdeploy.yaml").symlink_to("/nonexistent")
+    assert taken(FILES, tmp_path) == FILES[:1]
+    with pytest.raises(ConfigError, match="nothing was written") as refused:
+        refuse_taken(FILES[:1], FILES[:1])
+    assert "--force" in refused.value.hint
+    refuse_taken(FILES, ())
+
+
+def test_a_link_out_of_the_checkout_is_not_followed(tmp_path: Path) -> None:
+    top, outside = tmp_path / "top", tmp_path / "outside"
+    top.mkdir()
+    outside.mkdir()
+    (top / ".github").symlink_to(outside)
+    with pytest.raises(ConfigError, match="leads out of the checkout"):
+        write_all(FILES, top)
+    assert (list(outside.iterdir()), [path.name for path in top.iterdir()]) == ([], [".github"])
+    precious = outside / "precious"
+    precious.write_text("x")
+    (top / "kdeploy.yaml").symlink_to(precious)
+    write_all(FILES[:1], top)
+    assert (precious.read_text(), (top / "kdeploy.yaml").read_text()) == ("x", "a\n")
+
+
+@pytest.mark.parametrize("trouble", ["folder", "file"])
+def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path, trouble: str) -> None:
+    if trouble == "folder":
+        (tmp_path / ".github/workflows/deploy.yml").mkdir(parents=True)
+    else:
+        (tmp_path / ".github").write_text("")
+    with pytest.raises(ConfigError):
+        write_all(FILES, tmp_path)
+    assert not (tmp_path / "kdeploy.yaml").exists()
+    assert not list(tmp_path.rglob(".kdeploy-*"))
