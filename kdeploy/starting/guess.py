@@ -121,7 +121,9 @@ def _workload(found: Found, image: str, names: Sequence[str]) -> tuple[Obj | Non
             return fitting[0], _as_target(fitting[0]), why, True
     name = _plain(found.name) or "app"
     others = ", ".join(str(_as_target(one)) for one in found.workloads[:_SHOWN])
-    why = found.blind or (f"there are {others}" if others else f"namespace {found.namespace} has no workload")
+    why = f"there are {others}" if others else f"namespace {found.namespace} has no workload"
+    if found.blind:  # the cause is told, not written down: it may name what is nobody else's business
+        why = "no cluster was looked at"
     return None, Workload(kind=Kind.DEPLOYMENT, name=name), f"a placeholder: {why}", False
 
 

@@ -32,7 +32,9 @@ def _walk(folder: Path) -> Iterator[str]:
 
 def _text(path: Path) -> str:
     try:
+        if not path.is_file():  # to open a named pipe would wait for ever
+            return ""
         with path.open("rb") as file:
-            return file.read(_LARGEST).decode("utf-8", "replace") if path.is_file() else ""
+            return file.read(_LARGEST).decode("utf-8", "replace")
     except OSError:
         return ""

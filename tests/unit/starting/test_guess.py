@@ -166,3 +166,9 @@ def test_every_guess_is_told_on_a_line_of_its_own() -> None:
         "target", "namespace", "image", "dockerfile", "containers", "check",
     ]  # fmt: skip
     assert not any("\n" in line for line in lines)
+
+
+def test_why_no_cluster_was_looked_at_is_not_written_down() -> None:
+    found = guessed(blind="the plugin said s3cr3t")
+    assert found.target.why == "a placeholder: no cluster was looked at"
+    assert "s3cr3t" not in "".join(found.lines())
