@@ -30,8 +30,10 @@ def provenance(env: Mapping[str, str], user: str, host: str) -> Provenance:
 
 
 def new_deploy_id(at: datetime, entropy: bytes) -> str:
-    """A short id that sorts by time: "20250131t120000z-3f2c1a9b". `at` is in UTC, `entropy` four random bytes."""
-    return f"{at:%Y%m%dt%H%M%Sz}-{entropy.hex()}"
+    """A short id that sorts by time, to the millisecond: "20250131t120000123z-3f2c1a9b". `at` is in UTC, `entropy` four
+    random bytes.
+    """
+    return f"{at:%Y%m%dt%H%M%S}{at.microsecond // 1000:03}z-{entropy.hex()}"
 
 
 def _github(env: Mapping[str, str]) -> Provenance | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kdeploy.build.engine import Find, Hide, Log, pushed_name
+from kdeploy.build.engine import Find, Hide, Log, pushed_name, text_of
 from kdeploy.build.failure import build_failure, last_lines, timed_out
 from kdeploy.clock import Deadline
 from kdeploy.errors import BuildError
@@ -47,7 +47,8 @@ class BuildxBuilder:
                 env = {**(os.environ if self.env is None else self.env), **hidden_args(request)}
                 code = self.stream(command, line=log, timeout=timeout, env=env)
                 if code:
-                    raise build_failure(log.lines, pushed_name(request), self.title, request.dockerfile)
+                    text = text_of(request.dockerfile)
+                    raise build_failure(log.lines, pushed_name(request), self.title, request.dockerfile, text)
                 digest = _digest_in(metadata) or self.find(str(pushed_name(request)), deadline.remaining())
             except TimeoutError as error:
                 raise timed_out(self.title, timeout, log.lines) from error

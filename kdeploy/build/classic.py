@@ -17,7 +17,7 @@ from pathlib import Path
 
 import docker
 
-from kdeploy.build.engine import Find, Hide, Log, pushed_name
+from kdeploy.build.engine import Find, Hide, Log, pushed_name, text_of
 from kdeploy.build.failure import build_failure, last_lines, push_failure, timed_out
 from kdeploy.clock import Deadline
 from kdeploy.errors import BuildError
@@ -81,7 +81,7 @@ class ClassicBuilder:
         for message in _in_time(build, deadline):
             if problem := _problem_in(message, log):
                 log(f"ERROR: {problem}")
-                raise build_failure(log.lines, image, self.title, request.dockerfile)
+                raise build_failure(log.lines, image, self.title, request.dockerfile, text_of(request.dockerfile))
 
     def _push(self, image: Reference, log: Log, deadline: Deadline) -> str | None:
         """Pushes, and returns the digest that the engine tells."""

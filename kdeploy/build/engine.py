@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from kdeploy.errors import ConfigError
 from kdeploy.ports import BuildRequest
@@ -23,6 +24,9 @@ Hide = Callable[[str], str]
 """Takes the secrets out of a line of output."""
 
 
+_LARGEST = 1024 * 1024
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
     """Passes an engine's lines on as they come, without secrets, and keeps them for the message of a failure."""
@@ -36,6 +40,15 @@ class Log:
         shown = self.hide(line)
         self.lines.append(shown)
         self.output(shown)
+
+
+def text_of(dockerfile: str) -> str:
+    """The Dockerfile's text (its first MiB), to find a failed step in it; "" where it cannot be read."""
+    try:
+        with Path(dockerfile).open(encoding="utf-8", errors="replace") as stream:
+            return stream.read(_LARGEST)
+    except OSError:
+        return ""
 
 
 def pushed_name(request: BuildRequest) -> Reference:

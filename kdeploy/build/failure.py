@@ -26,6 +26,7 @@ _UNREACHABLE = re.compile(
 _NO_ENGINE = re.compile(r"cannot connect to the docker daemon|failed to connect to the docker api", re.IGNORECASE)
 _ERROR = re.compile(r"(?:ERROR|error)[:=]\s*(.+)")
 _FAILED_STEP = re.compile(r" > (.+):")
+_CLASSIC_STEP = re.compile(r"Step \d+/\d+ : (.+)")
 _QUOTED = re.compile(r"\S+:([1-9][0-9]{0,6})")
 _RULE = re.compile(r"-{8,}")
 _PARSED = re.compile(r"dockerfile parse error (?:on )?line ([1-9][0-9]{0,6})", re.IGNORECASE)
@@ -39,8 +40,12 @@ def last_lines(lines: Sequence[str]) -> tuple[str, ...]:
     return tuple(clean(line, 500) for line in lines[-TAIL_LINES:])
 
 
-def build_failure(lines: Sequence[str], image: Reference, title: str, dockerfile: str = "Dockerfile") -> BuildError:
-    """The error for a build or a build-and-push of `dockerfile` that ended badly with these lines of output."""
+def build_failure(
+    lines: Sequence[str], image: Reference, title: str, dockerfile: str = "Dockerfile", text: str = ""
+) -> BuildError:
+    """The error for a build or a build-and-push of `dockerfile`, which has this text, that ended badly with these
+    lines of output.
+    """
     cause = _cause(lines)
     if _NO_ENGINE.search(cause):
         return BuildError(
@@ -57,7 +62,7 @@ def build_failure(lines: Sequence[str], image: Reference, title: str, dockerfile
         hint = "docker login to the registry of the base image, and check its name in FROM"
     elif _UNREACHABLE.search(cause):
         hint = "a registry or server that the build needs cannot be reached; check the network and try again"
-    line = _line(lines)
+    line = _line(lines) or _line_of_step(_failed_step(lines), text)
     return BuildError(
         f"{title} could not build the image: {one_line(cause)}",
         hint=hint,
@@ -100,6 +105,13 @@ def _line(lines: Sequence[str]) -> int | None:
     return int(parsed[1]) if parsed else None
 
 
+def _line_of_step(step: str, text: str) -> int | None:
+    """The one line of the Dockerfile that a step is from, where an older engine names only the step."""
+    instruction = step.rpartition("] ")[2]
+    found = [number for number, line in enumerate(text.splitlines(), 1) if line.strip() == instruction]
+    return found[0] if len(found) == 1 else None
+
+
 def _cause(lines: Sequence[str]) -> str:
     """The last line that calls itself an error, without that word and BuildKit's wrappings; else the last one."""
     for line in reversed(lines):
@@ -109,5 +121,8 @@ def _cause(lines: Sequence[str]) -> str:
 
 
 def _failed_step(lines: Sequence[str]) -> str:
-    """The step that BuildKit names between two rules at the end of a failed build, e.g. "[2/2] RUN make"; else ""."""
-    return next((found[1] for line in reversed(lines) if (found := _FAILED_STEP.fullmatch(line))), "")
+    """The step that failed, e.g. "[2/2] RUN make": BuildKit names it between two rules at the end, the classic builder
+    as it begins. Else "".
+    """
+    named = next((found[1] for line in reversed(lines) if (found := _FAILED_STEP.fullmatch(line))), "")
+    return named or next((found[1] for line in reversed(lines) if (found := _CLASSIC_STEP.fullmatch(line))), "")

@@ -102,7 +102,8 @@ def open_scene(place: RealCluster, outside: Outside, folder: Path) -> Iterator[S
         (folder / "outputs").mkdir()
         (folder / "home").mkdir()
         repository = f"{place.registry}/{kube.namespace}/app"
-        environment = {**place.environment, "HOME": str(folder / "home")}
+        rights = place.environment_in(kube.namespace, lambda _, __, body: kube.apply(body))
+        environment = {**rights, "HOME": str(folder / "home")}
         scene = Scene(
             place=place,
             kube=kube,

@@ -50,4 +50,5 @@ def test_a_dockerfile_that_fails_shows_its_last_lines(scene: Scene) -> None:
     assert (code, "the compiler says no" in err) == (3, True)
     classic = {"DOCKER_CONFIG": str(scene.cluster.docker_config_classic), "DOCKER_BUILDKIT": "0"}
     ran = scene.deploy(env=classic).ended(3, "build-failed", "BuildFailed")
+    assert ran.report["location"]["line"] == 2
     assert "the compiler says no" in ran.err

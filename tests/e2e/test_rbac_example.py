@@ -1,34 +1,18 @@
 """examples/rbac.yaml on a real cluster: it is enough, nothing beyond it is asked for, and each of its rules matters."""
 
 import time
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.e2e.scene import Scene
+from tests.scenarios.rights import ASKING, Rule, asked_rule, rules_for
 from tests.scenarios.versions import crashing, good
 from tests.scenarios.workloads import role
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "rbac.yaml"
-ASKING = "authorization.k8s.io"
-"""Everybody may ask what he may do (system:basic-user)."""
 
-Rule = tuple[str, str, str]
-"""API group, resource, verb."""
-
-
-def rules_for(kind: str) -> list[Rule]:
-    """The example's rules for that kind of workload, one by one."""
-    name = f"kdeploy-{kind.lower()}s"
-    found = [one for one in yaml.safe_load_all(EXAMPLE.read_text()) if one["kind"] == "Role"]
-    (rules,) = [one["rules"] for one in found if one["metadata"]["name"] == name]
-    return [each for rule in rules for each in product(rule["apiGroups"], rule["resources"], rule["verbs"])]
-
-
-def grant(scene: Scene, user: str, rules: list[Rule]) -> Path:
+def user_with(scene: Scene, user: str, rules: list[Rule]) -> Path:
     """Gives a user these rules and no others; his kubeconfig."""
     each = [{"apiGroups": [group], "resources": [resource], "verbs": [verb]} for group, resource, verb in rules]
     scene.kube.apply(*role(user, user, each))
@@ -39,7 +23,7 @@ def grant(scene: Scene, user: str, rules: list[Rule]) -> Path:
 def test_it_is_enough_and_nothing_beyond_it_is_asked_for(scene: Scene, kind: str) -> None:
     scene.create(kind)
     rules = rules_for(kind)
-    who = ("--kubeconfig", str(grant(scene, f"deployer-{scene.namespace}", rules)))
+    who = ("--kubeconfig", str(user_with(scene, f"deployer-{scene.namespace}", rules)))
     since = time.time()
     scene.deploy(good("one"), *who).ended(0, "deployed", "Complete")
     two = scene.deploy(good("two"), *who).ended(0, "deployed", "Complete")
@@ -52,7 +36,7 @@ def test_it_is_enough_and_nothing_beyond_it_is_asked_for(scene: Scene, kind: str
 
     asked = [event for event in scene.cluster.requests("kdeploy", since) if _in(event, scene.namespace)]
     assert [event for event in asked if event["responseStatus"]["code"] == 403] == []
-    used = {_rule(event) for event in asked if event["objectRef"].get("apiGroup") != ASKING}
+    used = {asked_rule(event) for event in asked if event["objectRef"].get("apiGroup") != ASKING}
     assert used <= set(rules)
 
 
@@ -62,7 +46,7 @@ def test_each_of_its_rules_matters(scene: Scene) -> None:
     scene.checkout.commit(commit)
     for number, left_out in enumerate(rules):
         user = f"lacks-{number}-{scene.namespace}"
-        who = ("--kubeconfig", str(grant(scene, user, [rule for rule in rules if rule != left_out])))
+        who = ("--kubeconfig", str(user_with(scene, user, [rule for rule in rules if rule != left_out])))
         ran = scene.deploy(None, "--dry-run", *who)
         _, resource, verb = left_out
         assert ran.code == 4 or ran.report["warnings"], left_out
@@ -71,9 +55,3 @@ def test_each_of_its_rules_matters(scene: Scene) -> None:
 
 def _in(event: dict[str, Any], namespace: str) -> bool:
     return bool((event.get("objectRef") or {}).get("namespace") == namespace)
-
-
-def _rule(event: dict[str, Any]) -> Rule:
-    about = event["objectRef"]
-    resource = "/".join(filter(None, (about["resource"], about.get("subresource"))))
-    return about.get("apiGroup", ""), resource, event["verb"]

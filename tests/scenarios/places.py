@@ -8,14 +8,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tests.cluster.cluster import Cluster, External
+from tests.scenarios.rights import USER, grant
 
 AnyCluster = Cluster | External
+Send = Callable[[str, str, Any], object]
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -37,6 +39,12 @@ class Place(Protocol):
     @property
     def environment(self) -> Mapping[str, str]:
         """The variables that point kdeploy there, those of the builder included."""
+        ...
+
+    def environment_in(self, namespace: str, send: Send) -> Mapping[str, str]:
+        """The same for one namespace, with the rights of examples/rbac.yaml, where the place knows rights. `send`: see
+        `rights.grant`.
+        """
         ...
 
 
@@ -68,6 +76,12 @@ class RealCluster:
         own = {k: v for k, v in self.cluster.environment.items() if not k.startswith("KDEPLOY_")}
         return {"DOCKER_CONFIG": docker, **own}
 
+    def environment_in(self, namespace: str, send: Send) -> Mapping[str, str]:
+        if isinstance(self.cluster, External):
+            return self.environment
+        grant(send, namespace)
+        return {**self.environment, "KUBECONFIG": str(self.cluster.kubeconfig_for(USER))}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox:
@@ -82,6 +96,10 @@ class Sandbox:
     def environment(self) -> Mapping[str, str]:
         """Without any Docker, whatever there is on the machine."""
         return {"KUBECONFIG": str(self.kubeconfig), "KDEPLOY_BUILDER": "layers", "DOCKER_HOST": "unix:///nowhere"}
+
+    def environment_in(self, namespace: str, send: Send) -> Mapping[str, str]:
+        """It lets everybody do all."""
+        return self.environment
 
 
 @contextlib.contextmanager

@@ -194,7 +194,7 @@ def _stage(row: Workload, place: Place, kube: Kube, folder: Path) -> Stage:
         "workload": kube.path(f"{row.kind.lower()}s", NAME),
         "objects": f"/api/v1/namespaces/{kube.namespace}",
     }
-    environment = {**place.environment, "HOME": str(folder / "home")}
+    environment = {**place.environment_in(kube.namespace, kube), "HOME": str(folder / "home")}
     return Stage(
         kube=kube,
         checkout=checkout,

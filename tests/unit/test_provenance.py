@@ -63,6 +63,6 @@ def test_an_actor_cannot_break_a_line() -> None:
 
 def test_deploy_ids_sort_by_time() -> None:
     early = new_deploy_id(datetime(2025, 1, 31, 12, 0, 0, tzinfo=UTC), b"\xff\xff\xff\xff")
-    late = new_deploy_id(datetime(2025, 1, 31, 12, 0, 1, tzinfo=UTC), b"\0\0\0\0")
-    assert early == "20250131t120000z-ffffffff"
+    late = new_deploy_id(datetime(2025, 1, 31, 12, 0, 0, 1000, tzinfo=UTC), b"\0\0\0\0")
+    assert early == "20250131t120000000z-ffffffff"
     assert early < late

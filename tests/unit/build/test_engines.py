@@ -146,6 +146,7 @@ def test_a_failure_shows_the_last_twenty_lines_without_control_characters() -> N
     assert error.message == "docker buildx could not build the image: exit code: 1"
 
 
+TEXT = "FROM a\nRUN twice\nRUN make\nRUN twice\n"
 QUOTED = """\
 #5 0.123 app.py:3
 #5 0.123 --------
@@ -167,11 +168,14 @@ ERROR: failed to solve: process "/bin/sh -c false" did not complete successfully
         ("ERROR: failed to solve: dockerfile parse error on line 3: unknown instruction: FORM", 3),
         ("ERROR: dockerfile parse error line 4: unknown instruction: FORM", 4),
         ("ERROR: failed to solve: no such host", None),
+        ("------\n > [build 2/2] RUN make:\n------\nERROR: failed to solve: exit code: 1", 3),
+        ("Step 2/2 : RUN make\n ---> Running in 1\nERROR: The command returned a non-zero code: 1", 3),
+        ("Step 2/2 : RUN twice\nERROR: The command returned a non-zero code: 1", None),
         ("", None),
     ],
 )
 def test_a_failure_has_the_line_of_the_dockerfile_where_the_engine_names_it(output: str, line: int | None) -> None:
-    error = build_failure(output.splitlines(), Reference(repository="web"), "docker buildx", "docker/Dockerfile")
+    error = build_failure(output.splitlines(), Reference(repository="web"), "docker buildx", "docker/Dockerfile", TEXT)
     assert error.location == (Location(file="docker/Dockerfile", line=line) if line else None)
 
 

@@ -1,0 +1,19 @@
+"""What the audit log says of all the tests before: with the rights of examples/rbac.yaml, kdeploy did what it did."""
+
+import pytest
+
+from tests.e2e.scene import Scene
+from tests.scenarios.rights import ASKING, USER, asked_rule, rules_for
+from tests.scenarios.versions import good
+
+
+@pytest.mark.disruptive  # disrupts nothing, but comes after the others, and before the API server is stopped
+def test_nothing_was_asked_for_beyond_the_example_and_nothing_was_forbidden(scene: Scene) -> None:
+    allowed = {rule for kind in ("Deployment", "StatefulSet", "DaemonSet") for rule in rules_for(kind)}
+    scene.create()
+    scene.deploy(good("one")).ended(0, "deployed", "Complete")
+    asked = [event for event in scene.cluster.requests("kdeploy") if event["user"]["username"] == USER]
+    used = {asked_rule(event) for event in asked if event["objectRef"].get("apiGroup") != ASKING}
+    assert used
+    assert used <= allowed
+    assert [event["requestURI"] for event in asked if event["responseStatus"]["code"] == 403] == []
