@@ -59,7 +59,7 @@ def _private_apt(scratch: Path) -> list[str]:
     sources, lists = scratch / "sources.list", scratch / "lists"
     (lists / "partial").mkdir(parents=True)
     keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
-    sources.write_text(f"deb [signed-by={keyring}] {_mirror()} {RELEASE} main\n")
+    sources.write_text(f"deb [signed-by={keyring}] {mirror()} {RELEASE} main\n")
     options = {
         "Dir::Etc::SourceList": sources,
         "Dir::Etc::SourceParts": "/dev/null",
@@ -72,7 +72,7 @@ def _private_apt(scratch: Path) -> list[str]:
     return [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
 
 
-def _mirror() -> str:
+def mirror() -> str:
     """Where this machine gets Debian's main archive from."""
     lines = run("apt-get", "indextargets", "--format", "$(SITE) $(REPO_URI) $(LABEL)", "Created-By: Packages")
     found = [line.split() for line in lines.splitlines() if line.endswith(" Debian")]

@@ -27,6 +27,7 @@ PROGRAMS = {  # what must be there, and the package that brings it
     "unshare": "util-linux",
     "mount": "mount",
     "sysctl": "procps",
+    "debootstrap": "debootstrap",
 }
 FILES = {("/usr/lib/cni/bridge", "/opt/cni/bin/bridge"): "containernetworking-plugins"}
 OWN = "Or use a cluster of your own: KDEPLOY_E2E_KUBECONFIG names its kubeconfig."

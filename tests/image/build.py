@@ -1,0 +1,81 @@
+"""The image by the repository's own Dockerfile, its two arguments naming images that are made here."""
+
+import fcntl
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.cluster import buildx
+from tests.cluster.cluster import Cluster
+from tests.cluster.commands import find_system_programs, run, succeeds
+from tests.cluster.errors import RigError
+from tests.image import base
+
+ROOT = Path(__file__).resolve().parents[2]
+NAME, BASE, CLIENT = "kdeploy", "kdeploy-base", "kdeploy-client"
+PLUGINS = "usr/local/libexec/docker/cli-plugins"
+SLOW = 600.0
+"""Seconds: the build fetches packages from Debian and PyPI."""
+
+
+def ensure(cluster: Cluster, say: Callable[[str], None]) -> str:
+    """The image's name in the cluster's Docker Engine; it is built if this tree's is not there. RigError if it fails.
+
+    Of several processes one builds, and the others wait for it.
+    """
+    find_system_programs()
+    docker = Docker(cluster)
+    with (cluster.state / "image.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if not docker.has(NAME):
+            build(docker, say)
+    return NAME
+
+
+class Docker:
+    """The docker command, at the cluster's engine."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.environment = {**os.environ, "DOCKER_HOST": cluster.docker_host, "DOCKER_CONFIG": str(cluster.docker_config)}
+
+    def __call__(self, *words: str | Path, timeout: float = 120) -> str:
+        """Runs `docker WORDS`; what it printed. RigError has its last words."""
+        return run("docker", *words, environment=self.environment, timeout=timeout)
+
+    def has(self, image: str) -> bool:
+        """Whether the engine has this image."""
+        return succeeds("docker", "image", "inspect", image, environment=self.environment)
+
+
+def build(docker: Docker, say: Callable[[str], None]) -> None:
+    """Builds the image of this tree, whatever is there."""
+    _import_base(docker, say)
+    _import_client(docker, say)
+    say("building the image")
+    # The engine's default bridge leads to the outside through two more networks; the engine's own is one nearer.
+    arguments = ("--network=host", f"--build-arg=BASE={BASE}", f"--build-arg=CLIENT={CLIENT}", f"--tag={NAME}")
+    docker("buildx", "build", "--progress=plain", *arguments, ROOT, timeout=SLOW)
+
+
+def _import_base(docker: Docker, say: Callable[[str], None]) -> None:
+    if not docker.has(BASE):
+        archive = base.ensure(say)
+        docker("import", f"--change=ENV PIP_CERT={base.CERTIFICATES}", archive, BASE)
+
+
+def _import_client(docker: Docker, say: Callable[[str], None]) -> None:
+    """An image with the docker command of this machine and the rig's buildx, where docker:cli has them."""
+    if docker.has(CLIENT):
+        return
+    program, plugin = shutil.which("docker"), buildx.ensure(say)
+    if not program or not plugin:
+        raise RigError("the image needs the docker command and buildx")
+    with tempfile.TemporaryDirectory() as scratch:
+        archive = Path(scratch, "client.tar")
+        with tarfile.open(archive, "w") as tar:
+            tar.add(Path(program).resolve(), "usr/local/bin/docker")
+            tar.add(plugin, f"{PLUGINS}/docker-buildx")
+        docker("import", archive, CLIENT)
