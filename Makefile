@@ -9,7 +9,7 @@ ACTIONS := action.yml composite/action.yml
 WORKFLOWS := $(sort $(wildcard examples/workflows/*.yml))
 GITLAB := examples/gitlab/.gitlab-ci.yml
 
-.PHONY: help demo setup check test e2e bench docs format release cluster-up cluster-down cluster-binaries clean
+.PHONY: help demo setup check test e2e bench docs image format release cluster-up cluster-down cluster-binaries clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ bench: $(STAMP) ## Measure against kubectl in one run, into docs/benchmarks.md
 
 docs: $(STAMP) ## Write the generated docs anew (docs/cli.md, schemas)
 	$(BIN)/python -m docs.generate
+
+image: $(STAMP) ## Build the container image where none can be pulled, in the cluster's Docker Engine (make cluster-up)
+	$(BIN)/python -m tests.image
 
 format: $(STAMP) ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .

@@ -9,13 +9,13 @@ import sys
 import time
 
 from bench.machine import circumstances
-from bench.page import missed, render, replace_measured
-from bench.plan import Runs, measure_all
+from bench.page import IMAGE, MEASURED, missed, render, replace_measured
+from bench.plan import Runs, measure_all, measure_image_alone
 from bench.rig import ROOT, rig
 from tests.cluster.errors import RigError
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-ONCE = Runs(few_pods=1, many_pods=1, failures=1, early_crashes=1, usual_crashes=1, cost=2)
+ONCE = Runs(few_pods=1, many_pods=1, failures=1, early_crashes=1, usual_crashes=1, cost=2, starts=2)
 
 
 def main() -> int:
@@ -29,17 +29,21 @@ def main() -> int:
 
     try:
         with rig(options.kubernetes) as there:
-            measures = measure_all(there, ONCE if options.once else Runs(), say)
+            runs = ONCE if options.once else Runs()
+            measures = {} if options.image else {MEASURED: measure_all(there, runs, say)}
+            measures[IMAGE] = measure_image_alone(there, runs, say)
             command = "make bench" if len(sys.argv) == 1 else f"python -m bench {' '.join(sys.argv[1:])}"
-            text = render(measures, circumstances(there, command, load))
+            told = circumstances(there, command, load)
+            texts = {place: render(tables, told) for place, tables in measures.items()}
     except RigError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    sys.stdout.write(text)
-    if not options.once:
-        PAGE.write_text(replace_measured(PAGE.read_text(), text))
-        say(f"written to {PAGE.relative_to(ROOT)}")
-    say(f"{len(missed(measures))} targets missed")
+    for place, text in texts.items():
+        sys.stdout.write(text)
+        if not options.once:
+            PAGE.write_text(replace_measured(PAGE.read_text(), text, place))
+            say(f"written to {PAGE.relative_to(ROOT)}")
+    say(f"{sum(len(missed(tables)) for tables in measures.values())} targets missed")
     return 0
 
 
@@ -47,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--kubernetes", metavar="VERSION", help="default: $KDEPLOY_E2E_KUBERNETES or the newest here")
     parser.add_argument("--once", action="store_true", help="try everything once, print it, leave the page alone")
+    parser.add_argument("--image", action="store_true", help="measure the container image alone")
     return parser
 
 

@@ -6,17 +6,19 @@ from collections.abc import Iterable, Sequence
 
 from bench.numbers import Measure, Of, Row
 
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+MEASURED, IMAGE = "measured", "image"
+"""The two places of the page that are written anew, each by itself."""
 HEADINGS = ("", "n", "min", "median", "max", "ratio", "target", "met")
 
 
-def replace_measured(page: str, measured: str) -> str:
-    """The page with what is between its two markers replaced; the prose around them is a person's."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def replace_measured(page: str, measured: str, place: str) -> str:
+    """The page with what is between two markers replaced; the prose around them is a person's."""
+    first, last = f"<!-- {place}: begin -->", f"<!-- {place}: end -->"
+    before, begin, rest = page.partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"the page has no place for the numbers: {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{measured.strip()}\n\n{END}{after}"
+        raise ValueError(f"the page has no place for the numbers: {first} and {last}")
+    return f"{before}{first}\n\n{measured.strip()}\n\n{last}{after}"
 
 
 def render(measures: Sequence[Measure], circumstances: Sequence[tuple[str, str]]) -> str:

@@ -13,6 +13,7 @@ from bench.crashes import DEFAULT, Crash, crash_table, measure_crash
 from bench.exits import exits_table, measure_exits
 from bench.failures import MISSING, UNSTARTABLE, Timeline, failure_table, measure_failure, measure_kubectl
 from bench.hollow import hollow_node
+from bench.image import measure_image
 from bench.numbers import Measure
 from bench.requests import Sent, kubectl_requests, requests_table, sent
 from bench.rig import ROOT, Rig
@@ -47,6 +48,7 @@ class Runs:
     early_crashes: int = 5
     usual_crashes: int = 3
     cost: int = 15
+    starts: int = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,13 @@ def measure_all(rig: Rig, runs: Runs, say: Say) -> list[Measure]:
         requests_table([few_sent, many_sent, waits.slow], kubectl),
         cost,
     ]
+
+
+def measure_image_alone(rig: Rig, runs: Runs, say: Say) -> list[Measure]:
+    """The container image, of which the rest of the page has nothing: two minutes with its build."""
+    with workload(rig, "bench-image", replicas=1) as one:
+        say(f"the container image: {runs.starts} starts")
+        return measure_image(one, runs.starts)
 
 
 def wait_together(rig: Rig, crashes: int) -> Waits:

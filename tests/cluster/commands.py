@@ -17,13 +17,24 @@ def find_system_programs() -> None:
 
 
 def run(
-    *command: str | Path, check: bool = True, environment: Mapping[str, str] | None = None, timeout: float = 120
+    *command: str | Path,
+    check: bool = True,
+    environment: Mapping[str, str] | None = None,
+    timeout: float = 120,
+    stdin: str | None = None,
 ) -> str:
     """Runs a command and returns what it printed; where it fails and `check` holds, RigError has its last words."""
     words = [str(word) for word in command]
     try:
         done = subprocess.run(
-            words, capture_output=True, text=True, check=False, timeout=timeout, env=environment, errors="replace"
+            words,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+            env=environment,
+            errors="replace",
+            input=stdin,
         )
     except FileNotFoundError as error:
         raise RigError(f"{words[0]} is not on PATH") from error

@@ -24,10 +24,15 @@ TESTS = Path(__file__).parent
 WORKERS = "4"
 """The tests wait most of the time."""
 
-ROUNDS: Sequence[Sequence[str]] = (
-    ("-m", "e2e and not disruptive", "-n", WORKERS, "--dist", "worksteal"),
+Rounds = Sequence[Sequence[str]]
+ROUNDS: Rounds = (
+    ("-m", "e2e and not disruptive and not image", "-n", WORKERS, "--dist", "worksteal"),
     ("-m", "e2e and disruptive"),
 )
+IMAGE: Sequence[str] = ("-m", "e2e and image", "-n", WORKERS, "--dist", "worksteal")
+"""The round of the container image, on one version alone: what differs between versions, the others have seen. It comes
+last, since the image is built in it, which keeps both cores busy.
+"""
 FAILED = 1
 NOTHING_RUN = 5
 """pytest's exit codes: some tests failed; its arguments chose none."""
@@ -68,8 +73,10 @@ _NEEDED = """They need one of these:
 
 def _run_all(arguments: Sequence[str]) -> list[Tally]:
     if os.environ.get("KDEPLOY_E2E_KUBECONFIG") or os.environ.get("KDEPLOY_E2E_STATE"):
-        return [_run(from_environment().version, arguments, {})]
-    return [_run_on_fresh(version, arguments) for version in _versions(os.environ.get("KDEPLOY_E2E_KUBERNETES", ""))]
+        return [_run(from_environment().version, arguments, {}, [*ROUNDS, IMAGE])]
+    *older, newest = _versions(os.environ.get("KDEPLOY_E2E_KUBERNETES", ""))
+    tallies = [_run_on_fresh(version, arguments, ROUNDS) for version in older]
+    return [*tallies, _run_on_fresh(newest, arguments, [*ROUNDS, IMAGE])]
 
 
 def _versions(wanted: str) -> list[str]:
@@ -82,13 +89,13 @@ def _versions(wanted: str) -> list[str]:
     return fitting
 
 
-def _run_on_fresh(version: str, arguments: Sequence[str]) -> Tally:
+def _run_on_fresh(version: str, arguments: Sequence[str], rounds: Rounds) -> Tally:
     """Starts a cluster, tests on it, and takes it down whatever happens. The logs of a failure are kept."""
     folder = Path(tempfile.mkdtemp(prefix=f"kdeploy-e2e-{version}-"))
     state, keep = folder / "cluster", False
     try:
         lifecycle.up(state, version, _say)
-        tally = _run(version, arguments, {"KDEPLOY_E2E_STATE": str(state)})
+        tally = _run(version, arguments, {"KDEPLOY_E2E_STATE": str(state)}, rounds)
         keep = not tally.passed
         return tally
     finally:
@@ -99,10 +106,10 @@ def _run_on_fresh(version: str, arguments: Sequence[str]) -> Tally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(version: str, arguments: Sequence[str], environment: Mapping[str, str]) -> Tally:
+def _run(version: str, arguments: Sequence[str], environment: Mapping[str, str], rounds: Rounds) -> Tally:
     start = time.monotonic()
     cache = ("-o", f"cache_dir=.pytest_cache/e2e-{version}")
-    codes = [_round([*chosen, *cache, *arguments], {**os.environ, **environment}) for chosen in ROUNDS]
+    codes = [_round([*chosen, *cache, *arguments], {**os.environ, **environment}) for chosen in rounds]
     allowed = {0, NOTHING_RUN} if arguments else {0}
     return Tally(version=version, passed=set(codes) <= allowed, seconds=time.monotonic() - start)
 

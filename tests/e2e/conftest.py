@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.cluster import from_environment
+from tests.cluster.cluster import Cluster, from_environment
 from tests.cluster.errors import UnsupportedError
 from tests.e2e.scene import Scene, open_scene
+from tests.image import build
 from tests.scenarios.outside import Outside
 from tests.scenarios.places import AnyCluster, RealCluster
 
@@ -51,3 +52,11 @@ def scene(place: RealCluster, outside: Outside, tmp_path: Path) -> Iterator[Scen
     """A namespace, a checkout and kdeploy, for one test."""
     with open_scene(place, outside, tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def image(cluster: AnyCluster) -> str:
+    """The container image of this tree, in the cluster's Docker Engine."""
+    if not isinstance(cluster, Cluster):
+        pytest.skip("the image is built by the engine of a cluster of the rig's own")
+    return build.ensure(cluster, lambda line: None)

@@ -1,14 +1,17 @@
 """The image by the repository's own Dockerfile, its two arguments naming images that are made here."""
 
 import fcntl
+import json
 import os
 import shutil
 import tarfile
 import tempfile
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from tests.cluster import buildx
+from tests.cluster import buildx, images
 from tests.cluster.cluster import Cluster
 from tests.cluster.commands import find_system_programs, run, succeeds
 from tests.cluster.errors import RigError
@@ -17,6 +20,8 @@ from tests.image import base
 ROOT = Path(__file__).resolve().parents[2]
 NAME, BASE, CLIENT = "kdeploy", "kdeploy-base", "kdeploy-client"
 PLUGINS = "usr/local/libexec/docker/cli-plugins"
+PARTS = {"kdeploy": "/opt/kdeploy", "buildx": "docker-buildx", "docker CLI": "/usr/local/bin/docker", "git": "git"}
+"""The parts of the image, and a word of the line in the Dockerfile that brings each; the rest is the base."""
 SLOW = 600.0
 """Seconds: the build fetches packages from Debian and PyPI."""
 
@@ -39,11 +44,15 @@ class Docker:
     """The docker command, at the cluster's engine."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self.environment = {**os.environ, "DOCKER_HOST": cluster.docker_host, "DOCKER_CONFIG": str(cluster.docker_config)}
+        self.environment = {
+            **os.environ,
+            "DOCKER_HOST": cluster.docker_host,
+            "DOCKER_CONFIG": str(cluster.docker_config),
+        }
 
-    def __call__(self, *words: str | Path, timeout: float = 120) -> str:
+    def __call__(self, *words: str | Path, timeout: float = 120, stdin: str | None = None) -> str:
         """Runs `docker WORDS`; what it printed. RigError has its last words."""
-        return run("docker", *words, environment=self.environment, timeout=timeout)
+        return run("docker", *words, environment=self.environment, timeout=timeout, stdin=stdin)
 
     def has(self, image: str) -> bool:
         """Whether the engine has this image."""
@@ -58,6 +67,28 @@ def build(docker: Docker, say: Callable[[str], None]) -> None:
     # The engine's default bridge leads to the outside through two more networks; the engine's own is one nearer.
     arguments = ("--network=host", f"--build-arg=BASE={BASE}", f"--build-arg=CLIENT={CLIENT}", f"--tag={NAME}")
     docker("buildx", "build", "--progress=plain", *arguments, ROOT, timeout=SLOW)
+
+
+def push(docker: Docker, registry: str, image: str = NAME, tag: str = "latest") -> dict[str, int]:
+    """Pushes the image; the bytes that the registry holds of each part, compressed. RigError if a part is not known."""
+    reference = f"{registry}/{image}:{tag}"
+    docker("tag", image, reference)
+    docker("push", "--quiet", reference)
+    manifest = _ask(registry, f"{image}/manifests/{tag}")
+    config = _ask(registry, f"{image}/blobs/{manifest['config']['digest']}")
+    made_by = [step.get("created_by", "") for step in config["history"] if not step.get("empty_layer")]
+    sizes = [layer["size"] for layer in manifest["layers"]]
+    parts = dict.fromkeys(PARTS, 0) | {"base": 0}
+    for command, size in zip(made_by, sizes, strict=True):
+        parts[next((name for name, mark in PARTS.items() if mark in command), "base")] += size
+    return parts
+
+
+def _ask(registry: str, path: str) -> dict[str, Any]:
+    request = urllib.request.Request(f"http://{registry}/v2/{path}", headers={"Accept": images.MANIFEST})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        document: dict[str, Any] = json.load(answer)
+    return document
 
 
 def _import_base(docker: Docker, say: Callable[[str], None]) -> None:

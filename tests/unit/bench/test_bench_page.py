@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bench.numbers import Measure, Of, Row, Target, Unit
-from bench.page import BEGIN, END, missed, render, replace_measured
+from bench.page import IMAGE, MEASURED, missed, render, replace_measured
 
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 GOOD = Row(what="quick", unit=Unit.SECONDS, values=(1.0, 2.0, 4.0), target=Target(limit=5.0), beside=(8.0,))
 BAD = Row(what="slow", unit=Unit.MILLISECONDS, values=(7.0,), target=Target(limit=6, of=Of.RATIO), beside=(1.0,))
 PLAIN = Row(what="counted", unit=Unit.COUNT, values=(11.0,))
@@ -42,14 +43,15 @@ def test_what_was_measured_on_comes_first() -> None:
     assert "| machine | two cores |" in lines_of(MEASURE)[:4]
 
 
-def test_only_what_is_between_the_markers_is_replaced() -> None:
-    page = f"# Title\n\n{BEGIN}\nold\n{END}\n\nprose\n"
-    written = replace_measured(page, "new\n")
-    assert written == f"# Title\n\n{BEGIN}\n\nnew\n\n{END}\n\nprose\n"
-    assert replace_measured(written, "new") == written
+def test_only_what_is_between_the_markers_of_one_place_is_replaced() -> None:
+    page = f"# Title\n\n{BEGIN}\nold\n{END}\n\nprose\n<!-- image: begin -->\nolder\n<!-- image: end -->\n"
+    written = replace_measured(page, "new\n", MEASURED)
+    assert written == page.replace("\nold\n", "\n\nnew\n\n")
+    assert replace_measured(written, "new", MEASURED) == written
+    assert "older" not in replace_measured(written, "newest", IMAGE)
 
 
 @pytest.mark.parametrize("page", ["", BEGIN, END, f"{END}{BEGIN}"])
 def test_a_page_without_its_markers_is_refused(page: str) -> None:
     with pytest.raises(ValueError, match="no place for the numbers"):
-        replace_measured(page, "new")
+        replace_measured(page, "new", MEASURED)
