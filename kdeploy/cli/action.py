@@ -18,28 +18,34 @@ from kdeploy.cli.private import keep, remove_all
 from kdeploy.cli.pull_request import read_event, refuse_fork
 from kdeploy.config.file import NAMES
 from kdeploy.config.flags import Flags
-from kdeploy.errors import ConfigError
+from kdeploy.errors import ConfigError, InterruptedBySignalError, KdeployError
 from kdeploy.report.github.commands import masks
 from kdeploy.secret import Secret
 from kdeploy.text import one_line
-
-SIGTERM_EXIT = 143
 
 _SECRET_VALUE = re.compile(r"""\b(?:token|password|client-key-data|[\w-]*secret)['"]?: *['"]?([^\s'",}]+)""")
 """The values in a kubeconfig that are secret by themselves, where a later step of the job might print them alone."""
 
 
+class _StoppedError(BaseException):
+    """A signal before the command has its own handlers: no `except Exception` of an import may swallow it."""
+
+
 def main() -> None:
     """Runs, and exits with kdeploy's code."""
-    signal.signal(signal.SIGTERM, _leave)  # process 1 has no default action for it; a command sets its own handler
+    for number in (signal.SIGINT, signal.SIGTERM):  # process 1 has no default action for them
+        signal.signal(number, _leave)
     try:
         if sys.argv[1:]:
             _run(sys.argv[1:])
-        try:
-            arguments = prepare(os.environ, Path(), sys.stderr)
-        except ConfigError as error:
-            _fail(error)
-        _deploy(arguments)
+        _deploy(prepare(os.environ, Path(), sys.stderr))
+    except ConfigError as error:
+        _fail(error)
+    except _StoppedError as stopped:
+        if sys.argv[1:]:
+            os.write(2, b"kdeploy: interrupted\n")
+            raise SystemExit(128 + stopped.args[0]) from None
+        _fail(InterruptedBySignalError(stopped.args[0]))
     finally:
         remove_all()
 
@@ -78,7 +84,7 @@ def _deploy(arguments: list[str]) -> None:
         _fail(ConfigError(one_line(error.format_message()), hint="see the inputs in action.yml"))
 
 
-def _fail(error: ConfigError) -> None:
+def _fail(error: KdeployError) -> None:
     """Ends as any command with this error does: with its report, outputs and exit code."""
     from kdeploy.cli.run import Result, Session, run_command
 
@@ -89,7 +95,9 @@ def _fail(error: ConfigError) -> None:
 
 
 def _leave(number: int, frame: object) -> None:  # noqa: ARG001  (signal's signature)
-    raise SystemExit(SIGTERM_EXIT)
+    for each in (signal.SIGINT, signal.SIGTERM):  # one is enough: what follows is short
+        signal.signal(each, signal.SIG_IGN)
+    raise _StoppedError(number)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -126,3 +128,38 @@ def test_secrets_are_masked_and_the_report_is_in_the_workspace(tmp_path: Path) -
 
 def test_with_arguments_it_is_kdeploy(tmp_path: Path) -> None:
     assert Step(tmp_path, "schema", "report").out.startswith("{")
+
+
+INTERRUPTED = """
+import os, signal, sys
+from kdeploy.cli.action import main
+
+module, number = sys.argv.pop(), int(sys.argv.pop())
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            os.kill(os.getpid(), number)
+
+sys.meta_path.insert(0, Interrupt())
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("module", ["typer", "kdeploy.cli.run", "kdeploy.cli.wiring"])
+def test_a_signal_while_it_starts_ends_with_every_output(tmp_path: Path, module: str, number: signal.Signals) -> None:
+    env = {**os.environ, "GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(tmp_path / "output")}
+    env |= {"INPUT_TARGET": "deployment/web", "INPUT_IMAGE": f"acme/web@sha256:{'a' * 64}"}
+    command = [sys.executable, "-c", INTERRUPTED, str(int(number)), module]
+    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+
+    assert (done.returncode, "Traceback" in done.stderr) == (128 + number, False), done.stderr
+    written = read_file((tmp_path / "output").read_text())
+    assert (list(written), written["outcome"]) == (list(OUTPUTS), "interrupted")
+
+
+def test_a_signal_while_kdeploy_itself_starts_in_the_container_is_no_traceback() -> None:
+    command = [sys.executable, "-c", INTERRUPTED, "status", "deploy/web", str(int(signal.SIGINT)), "typer"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "kdeploy: interrupted\n")
