@@ -17,15 +17,15 @@ RUN python3 -m venv /opt/kdeploy \
 # Of the Kubernetes client only credentials and transport are used. Its asyncio twin and its typed models and APIs, nine
 # tenths of all files here, are imported by nothing but their own names: the packages load them lazily.
 RUN cd /opt/kdeploy/lib/python3.*/site-packages/kubernetes \
- && rm -r aio \
+ && rm -rf aio \
  && find client/models client/api -name '*.py' ! -name __init__.py -delete
 # Compiled, since the container starts anew for each step; unchecked, since no source changes here. Then it must start.
 RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/kdeploy/lib \
  && cd / && /opt/kdeploy/bin/python -I -B -W error -c 'import kubernetes.client.rest, kubernetes.config'
 
 FROM ${BASE}
-# git for the commit's name and its history. Perl, twice as large as git, is for its commands that send mail and speak
-# with Subversion: git's record is told that it can do without, so that apt still works in an image made from this one.
+# git for the commit's name and its history. Perl, larger than git, is for its commands that send mail or speak with
+# Subversion: git's record is told that it can do without, so that apt still works in an image made from this one.
 # Its servers, its mailer and a second copy of itself go too: half of what is left. Fetching over https works.
 # Python's own library is compiled where the base has it without (python:slim), and pip goes: nothing is installed here.
 RUN apt-get update \

@@ -23,7 +23,7 @@ def measure_image(workload: Workload, runs: int) -> list[Measure]:
     rig = workload.rig
     docker = Docker(rig.cluster)
     image = ensure(rig.cluster, print)
-    parts = push(docker, rig.cluster.registry)
+    parts = push(docker, rig.cluster.registry, image)
     versions = {
         "docker CLI": _version(docker, image, "docker", "--version"),
         "buildx": _version(docker, image, "docker", "buildx", "version"),

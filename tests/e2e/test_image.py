@@ -97,10 +97,10 @@ def test_a_signal_ends_process_1(docker: Docker, image: str, number: str, code: 
 def test_in_a_pod_it_finds_its_own_service_account(scene: Scene, docker: Docker, image: str) -> None:
     scene.create()
     scene.deployed(good("one"))
-    push(docker, scene.cluster.registry, image, "test")
+    push(docker, scene.cluster.registry, image)
     account = f"system:serviceaccount:{scene.namespace}:default"
     scene.kube("create", "rolebinding", "viewer", "--clusterrole=view", f"--user={account}")
-    words = [f"--image={scene.cluster.registry}/{image}:test", "--restart=Never", "--", "status", "deployment/app"]
+    words = [f"--image={scene.cluster.registry}/{image}", "--restart=Never", "--", "status", "deployment/app"]
     scene.kube("run", "inside", *words)
     scene.kube.until(
         lambda: scene.kube("get", "pod/inside", "--output=jsonpath={.status.phase}") in ("Succeeded", "Failed"),

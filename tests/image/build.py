@@ -1,6 +1,7 @@
 """The image by the repository's own Dockerfile, its two arguments naming images that are made here."""
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from tests.image import base
 ROOT = Path(__file__).resolve().parents[2]
 NAME, BASE, CLIENT = "kdeploy", "kdeploy-base", "kdeploy-client"
 PLUGINS = "usr/local/libexec/docker/cli-plugins"
+SOURCES = ("Dockerfile", ".dockerignore", "LICENSE", "README.md", "kdeploy", "pyproject.toml")
 PARTS = {"kdeploy": "/opt/kdeploy", "buildx": "docker-buildx", "docker CLI": "/usr/local/bin/docker", "git": "git"}
 """The parts of the image, and a word of the line in the Dockerfile that brings each; the rest is the base."""
 SLOW = 600.0
@@ -27,7 +29,7 @@ SLOW = 600.0
 
 
 def ensure(cluster: Cluster, say: Callable[[str], None]) -> str:
-    """The image's name in the cluster's Docker Engine; it is built if this tree's is not there. RigError if it fails.
+    """The reference of this tree's image in the cluster's Docker Engine, built if it is not there. RigError if it fails.
 
     Of several processes one builds, and the others wait for it.
     """
@@ -35,9 +37,20 @@ def ensure(cluster: Cluster, say: Callable[[str], None]) -> str:
     docker = Docker(cluster)
     with (cluster.state / "image.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        if not docker.has(NAME):
+        if not docker.has(reference()):
             build(docker, say)
-    return NAME
+    return reference()
+
+
+def reference() -> str:
+    """Names the image by all that goes into it from this tree."""
+    sources = [ROOT / name for name in SOURCES]
+    files = [path for source in sources for path in (sorted(source.rglob("*")) if source.is_dir() else [source])]
+    digest = hashlib.sha256()
+    for path in files:
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(f"{path.relative_to(ROOT)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return f"{NAME}:{digest.hexdigest()[:12]}"
 
 
 class Docker:
@@ -65,17 +78,17 @@ def build(docker: Docker, say: Callable[[str], None]) -> None:
     _import_client(docker, say)
     say("building the image")
     # The engine's default bridge leads to the outside through two more networks; the engine's own is one nearer.
-    arguments = ("--network=host", f"--build-arg=BASE={BASE}", f"--build-arg=CLIENT={CLIENT}", f"--tag={NAME}")
+    arguments = ("--network=host", f"--build-arg=BASE={BASE}", f"--build-arg=CLIENT={CLIENT}", f"--tag={reference()}")
     docker("buildx", "build", "--progress=plain", *arguments, ROOT, timeout=SLOW)
 
 
-def push(docker: Docker, registry: str, image: str = NAME, tag: str = "latest") -> dict[str, int]:
-    """Pushes the image; the bytes that the registry holds of each part, compressed. RigError if a part is not known."""
-    reference = f"{registry}/{image}:{tag}"
-    docker("tag", image, reference)
-    docker("push", "--quiet", reference)
-    manifest = _ask(registry, f"{image}/manifests/{tag}")
-    config = _ask(registry, f"{image}/blobs/{manifest['config']['digest']}")
+def push(docker: Docker, registry: str, image: str) -> dict[str, int]:
+    """Pushes an image by its own name and tag; the bytes that the registry holds of each part, compressed."""
+    docker("tag", image, f"{registry}/{image}")
+    docker("push", "--quiet", f"{registry}/{image}")
+    repository, _, tag = image.partition(":")
+    manifest = _ask(registry, f"{repository}/manifests/{tag}")
+    config = _ask(registry, f"{repository}/blobs/{manifest['config']['digest']}")
     made_by = [step.get("created_by", "") for step in config["history"] if not step.get("empty_layer")]
     sizes = [layer["size"] for layer in manifest["layers"]]
     parts = dict.fromkeys(PARTS, 0) | {"base": 0}
