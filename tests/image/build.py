@@ -29,7 +29,7 @@ SLOW = 600.0
 
 
 def ensure(cluster: Cluster, say: Callable[[str], None]) -> str:
-    """The reference of this tree's image in the cluster's Docker Engine, built if it is not there. RigError if it fails.
+    """The reference of this tree's image in the cluster's Docker Engine, built if it is not there. Raises RigError.
 
     Of several processes one builds, and the others wait for it.
     """
@@ -74,12 +74,11 @@ class Docker:
 
 def build(docker: Docker, say: Callable[[str], None]) -> None:
     """Builds the image of this tree, whatever is there."""
-    _import_base(docker, say)
-    _import_client(docker, say)
+    bases = (f"--build-arg=BASE={_import_base(docker, say)}", f"--build-arg=CLIENT={_import_client(docker, say)}")
     say("building the image")
     # The engine's default bridge leads to the outside through two more networks; the engine's own is one nearer.
-    arguments = ("--network=host", f"--build-arg=BASE={BASE}", f"--build-arg=CLIENT={CLIENT}", f"--tag={reference()}")
-    docker("buildx", "build", "--progress=plain", *arguments, ROOT, timeout=SLOW)
+    words = ("--progress=plain", "--network=host", *bases, f"--tag={reference()}")
+    docker("buildx", "build", *words, ROOT, timeout=SLOW)
 
 
 def push(docker: Docker, registry: str, image: str) -> dict[str, int]:
@@ -104,16 +103,18 @@ def _ask(registry: str, path: str) -> dict[str, Any]:
     return document
 
 
-def _import_base(docker: Docker, say: Callable[[str], None]) -> None:
-    if not docker.has(BASE):
-        archive = base.ensure(say)
-        docker("import", f"--change=ENV PIP_CERT={base.CERTIFICATES}", archive, BASE)
+def _import_base(docker: Docker, say: Callable[[str], None]) -> str:
+    archive = base.ensure(say)
+    name = f"{BASE}:{archive.stem}"
+    if not docker.has(name):
+        docker("import", f"--change=ENV PIP_CERT={base.CERTIFICATES}", archive, name)
+    return name
 
 
-def _import_client(docker: Docker, say: Callable[[str], None]) -> None:
+def _import_client(docker: Docker, say: Callable[[str], None]) -> str:
     """An image with the docker command of this machine and the rig's buildx, where docker:cli has them."""
     if docker.has(CLIENT):
-        return
+        return CLIENT
     program, plugin = shutil.which("docker"), buildx.ensure(say)
     if not program or not plugin:
         raise RigError("the image needs the docker command and buildx")
@@ -123,3 +124,4 @@ def _import_client(docker: Docker, say: Callable[[str], None]) -> None:
             tar.add(Path(program).resolve(), "usr/local/bin/docker")
             tar.add(plugin, f"{PLUGINS}/docker-buildx")
         docker("import", archive, CLIENT)
+    return CLIENT
