@@ -47,9 +47,14 @@ COPY --from=kdeploy /opt/kdeploy /opt/kdeploy
 # PATH: for GitLab and Jenkins, which run a shell here. SAFEPATH: the working directory is somebody's checkout, and a
 # json.py in it must not be imported. No bytecode is written: all that could be is there.
 ENV PATH=/opt/kdeploy/bin:$PATH PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# A release says what it is; last, so that they change no layer.
+ARG VERSION=unreleased
+ARG REVISION=unknown
 LABEL org.opencontainers.image.title="kdeploy" \
       org.opencontainers.image.description="Deploy a commit to Kubernetes safely" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
 # Runs as root: GitHub mounts the workspace, its file commands and the Docker socket as they belong to the runner's
 # user, whose id differs between runners; the documentation of container actions asks for the default user.
 # Exec form: Python is process 1 and gets the signals itself. -I: a job's PYTHONPATH and its like decide nothing here.

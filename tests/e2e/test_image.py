@@ -19,7 +19,7 @@ LIMIT = 120_000_000
 
 
 @pytest.fixture
-def docker(cluster: Cluster) -> Docker:
+def docker(cluster: Cluster, image: str) -> Docker:
     """The engine that has the image."""
     return Docker(cluster)
 
@@ -55,7 +55,7 @@ def test_no_secret_of_the_build_is_in_it(docker: Docker, image: str) -> None:
     assert names <= {"PATH", "PIP_CERT", "PYTHONSAFEPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
     assert config["User"] in ("", "root")
     assert config["Entrypoint"][0].startswith("/")
-    assert "org.opencontainers.image.title" in config["Labels"]
+    assert {f"org.opencontainers.image.{name}" for name in ("title", "version", "revision")} <= set(config["Labels"])
 
 
 def test_gitlab_and_jenkins_run_their_own_shell_in_it(scene: Scene, docker: Docker, image: str) -> None:
