@@ -3,6 +3,7 @@
 The other half of what the image must do, as GitLab and Jenkins use it, is in test_image.py.
 """
 
+import base64
 import html
 import json
 import secrets
@@ -16,6 +17,7 @@ import pytest
 from kdeploy.report.github.outputs import OUTPUTS
 from tests.cluster.commands import run
 from tests.e2e.scene import Scene
+from tests.e2e.test_registry import make_pull_secret, use_private
 from tests.image.runner import Ended, Job, Step
 from tests.scenarios.program import validator
 from tests.scenarios.versions import Version, crashing, good, never_ready
@@ -137,6 +139,7 @@ def test_a_run_whose_docker_client_is_killed_puts_the_old_version_back_all_the_s
         return "interrupted" in step.files["GITHUB_OUTPUT"].read_text()
 
     scene.kube.until(told, "the outputs of the container that lives on")
+    scene.kube.roll_out(scene.target)
     scene.look().runs(before, 2)
 
 
@@ -150,6 +153,24 @@ def test_cancelled_before_the_patch_the_workload_is_untouched(scene: Scene, job:
     ended(step.end(), job, 130, "interrupted", "Interrupted")
     scene.look().is_untouched_since(before)
     leaves_nothing(job, step)
+
+
+def test_a_registrys_login_by_inputs_is_used_masked_and_gone(scene: Scene, job: Job) -> None:
+    use_private(scene)
+    make_pull_secret(scene)
+    scene.create(secret="pull")
+    scene.checkout.commit(good("one"))
+    password = scene.cluster.private_password
+    login = {"registry_username": scene.cluster.private_user, "registry_password": password}
+    done = ended(job.run(**inputs(scene, **login)), job, 0, "deployed", "Complete")
+
+    assert done.outputs["image"].startswith(scene.cluster.private_registry)
+    scene.look().runs(done.outputs["image"], 2)
+    masks = [f"::add-mask::{each}" for each in (password, base64.b64encode(password.encode()).decode())]
+    shown = [line for line in done.log.splitlines() if not line.startswith("::add-mask::")]
+    assert set(masks) <= set(done.log.splitlines())
+    files = [path.read_text("utf-8", "replace") for path in job.folder.rglob("*") if path.is_file()]
+    assert password not in "\n".join([*shown, *(text for text in files if text != done.log)])
 
 
 def test_a_missing_input_is_told_with_every_output(job: Job, tmp_path: Path) -> None:
