@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kdeploy.clock import Deadline
+from kdeploy.secret import VARIABLES
 from kdeploy.text import one_line
 
 NOT_FOUND = 127
@@ -156,7 +157,7 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         list(command),
-        env=None if env is None else dict(env),
+        env={name: value for name, value in (os.environ if env is None else env).items() if name not in VARIABLES},
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=stderr,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+VARIABLES = ("KDEPLOY_REGISTRY_PASSWORD", "KDEPLOY_GITHUB_TOKEN")
+"""Variables of kdeploy's own that hold a secret: no child gets them."""
+
 SHORTEST_NAMED = 8
 """Characters. A shorter value is no secret because of its name alone: AUTH=basic would mask a plain word."""
 

@@ -11,14 +11,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from kdeploy.config.settings import Settings
 from kdeploy.model import HttpCheck
-from kdeploy.secret import Secret, is_secret
+from kdeploy.secret import VARIABLES, Secret, is_secret
 
 LARGEST = 64 * 1024
 """Bytes: a larger file is no token, and looking for it in each line would cost too much."""
 
-
-GIVEN = ("KDEPLOY_REGISTRY_PASSWORD", "KDEPLOY_GITHUB_TOKEN")
-"""Variables of kdeploy's own that hold a secret."""
 
 PLAIN = frozenset({"accept", "accept-language", "content-type", "host", "user-agent", "x-env", "x-forwarded-proto"})
 """Headers that hold no secret: masking their values would mask ordinary words everywhere."""
@@ -26,7 +23,7 @@ PLAIN = frozenset({"accept", "accept-language", "content-type", "host", "user-ag
 
 def known_secrets(settings: Settings, env: Mapping[str, str]) -> Iterator[Secret]:
     """Those that the settings name or hold. A file that cannot be read is the builder's to complain about."""
-    yield from (Secret(env[name]) for name in GIVEN if env.get(name))
+    yield from (Secret(env[name]) for name in VARIABLES if env.get(name))
     for check in settings.checks:
         yield from _of_check(check)
     yield from (Secret(value) for name, value in settings.build.args if is_secret(name, value))

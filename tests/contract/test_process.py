@@ -134,3 +134,12 @@ def test_a_process_that_keeps_the_pipe_open_does_not_hold_the_caller() -> None:
     assert stream(shell("sleep 60 & echo $!; exit 0"), line=pids.append, timeout=30) == 0
     assert time.monotonic() - start < 5
     os.kill(int(pids[0]), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_no_child_gets_the_secrets_among_kdeploys_own_variables(is_own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"KDEPLOY_REGISTRY_PASSWORD": "a", "KDEPLOY_GITHUB_TOKEN": "b", "KDEPLOY_TIMEOUT": "10m"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    told = run(["env"], env=None if is_own else {"PATH": os.defpath, **given}).text.splitlines()
+    assert [line for line in told if line.startswith("KDEPLOY_")] == ["KDEPLOY_TIMEOUT=10m"]

@@ -33,6 +33,9 @@ MADE_UP = (
 """The other two are real: the token of the cluster's user, and the password of the registry."""
 
 
+INIT = "init --github --gitlab --jenkins --rbac --dry-run"
+
+
 def canary(name: str) -> str:
     """A secret with all that encodings treat in a special way, none a part of another."""
     return f'{sum(map(ord, name)):04d}&{name}/+\u00e9<"%'
@@ -256,7 +259,7 @@ def test_no_byte_of_any_secret_is_in_anything_that_is_left(scene: Scene, watched
             ("verify", ("verify", "-v"), 0),
         ):
             ran(title, scene.program.run(*command, env=stage.environment), code)
-        for line in ("status -v", "history -v", "deploy -v", "deploy -o jsonl"):
+        for line in ("status -v", "history -v", "deploy -v", "deploy -o jsonl", "doctor", "doctor -o json", INIT):
             shown, out, err = scene.program.show(*line.split(), env=stage.environment)
             assert shown == 0, err
             watched.texts[f"shown: {line}"] = out + err
