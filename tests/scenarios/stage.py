@@ -80,6 +80,8 @@ class Stage:
     def _run(self, step: Run) -> None:
         self._prepare(step)
         version, words = step.of or self.current, self.names.fill(step.words).split()
+        if step.may_all:
+            words += ["--kubeconfig", str(self.kubeconfig)]
         if step.token:
             words += ["--kubeconfig", str(self._with_token(step.token))]
         if words[0] in WITHOUT_REPORT:

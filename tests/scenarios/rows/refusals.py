@@ -58,6 +58,7 @@ ROWS = (
             Run(
                 words="deploy -n row-nowhere",
                 commit=ONE,
+                may_all=True,
                 ends=refused("NotFound", "'row-nowhere'"),
             ),
         ),
