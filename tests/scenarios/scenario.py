@@ -155,7 +155,8 @@ class Run:
     the version whose commit is checked out instead. `uncommitted`: a version whose files are there beside the commit.
     `configured`: whether there is a kdeploy.yaml; `versioned`: whether git knows the folder. `of`: the version that is
     deployed, if it is not what is checked out. `token`: what the kubeconfig logs in with, instead of the place's own.
-    `may_all`: by somebody with every right, not only those of examples/rbac.yaml. `meanwhile` comes once the first pod of the new version was seen.
+    `may_all`: by somebody with every right, not only those of examples/rbac.yaml. `meanwhile` comes once the first pod
+    of the new version was seen.
     """
 
     words: str = "deploy"
