@@ -7,18 +7,40 @@ import re
 VARIABLES = ("KDEPLOY_REGISTRY_PASSWORD", "KDEPLOY_GITHUB_TOKEN")
 """Variables of kdeploy's own that hold a secret: no child gets them."""
 
-SHORTEST_NAMED = 8
+_SECRETS = frozenset(
+    {"pass", "passwd", "password", "pwd", "pword", "passphrase", "secret", "token", "pat", "credential"}
+)
+_PERHAPS = frozenset({"apikey", "auth", "key"})
+_JOINED = ("password", "passwd", "passphrase", "secret", "token", "apikey", "privatekey", "accesskey", "pgpass")
+_ABOUT = frozenset(
+    {"name", "path", "file", "dir", "url", "uri", "host", "port", "method", "type", "id", "ttl", "namespace", "enabled"}
+)
+"""A last word that says: not the secret itself."""
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+SHORTEST_NAMED, SHORTEST_PERHAPS = 6, 8
 """Characters. A shorter value is no secret because of its name alone: AUTH=basic would mask a plain word."""
-
-_NAMES = re.compile(r"(?:^|_)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)", re.IGNORECASE)
-_PUBLIC = re.compile(r"(?:^|_)public(?:_|$)", re.IGNORECASE)
 
 
 def is_secret(name: str, value: str) -> bool:
-    """Whether a variable or build argument of this name holds a secret, by the words that BuildKit warns of
-    (docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env).
+    """Whether a variable or build argument of this name holds a secret: "DB_PASSWORD", "spring.datasource.password",
+    "apiKey"; not "TLS_SECRET_NAME" or "PUBLIC_KEY". By its name alone: one of another name is not known.
+
+    The words are those that BuildKit warns of (docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env) and
+    a few more.
     """
-    return len(value) >= SHORTEST_NAMED and bool(_NAMES.search(name)) and not _PUBLIC.search(name)
+    words = [word.lower() for word in _WORD.findall(name)]
+    if not words or words[-1] in _ABOUT:
+        return False
+    plain = {word.removesuffix("s") if word != "pass" else word for word in words}
+    if plain & _SECRETS or any(joined in "".join(words) for joined in _JOINED):
+        return len(value) >= SHORTEST_NAMED
+    return bool(plain & _PERHAPS) and "public" not in plain and len(value) >= SHORTEST_PERHAPS
+
+
+def password_in(value: str) -> str:
+    """The password of an address such as "postgres://user:password@host/db"; "" where there is none."""
+    found = re.search(r"[a-z][a-z0-9+.-]*://[^\s/:@]*:([^\s/@]+)@", value, re.IGNORECASE)
+    return found[1] if found else ""
 
 
 class Secret:

@@ -45,7 +45,10 @@ def _begin(transport: Transport, image: Reference, deadline: Deadline) -> str:
         if not response.ok:
             raise _denied(image, status)
         location = response.headers.get("Location", "")
-        return urljoin(response.url, location) if location else ""
+        try:
+            return urljoin(response.url, location) if location else ""
+        except ValueError:
+            raise TransientError("it names no address for the upload") from None
 
 
 def _request(method: str, image: Reference, path: str, deadline: Deadline) -> Request:

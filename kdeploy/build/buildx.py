@@ -42,9 +42,10 @@ class BuildxBuilder:
         log, deadline = Log(output=output, hide=self.hide), Deadline(time.monotonic, timeout)
         with tempfile.TemporaryDirectory(prefix="kdeploy-") as folder:
             metadata = Path(folder, "metadata.json")
-            command = buildx_command(request, str(metadata))
+            command = buildx_command(request, str(metadata), os.environ if self.env is None else self.env)
             try:
-                env = {**(os.environ if self.env is None else self.env), **hidden_args(request)}
+                own = os.environ if self.env is None else self.env
+                env = {**own, **hidden_args(request, own)}
                 code = self.stream(command, line=log, timeout=timeout, env=env)
                 if code:
                     text = text_of(request.dockerfile)
@@ -61,13 +62,13 @@ class BuildxBuilder:
         return Image(repository=request.repository, tag=request.tag, digest=digest)
 
 
-def buildx_command(request: BuildRequest, metadata_file: str) -> list[str]:
-    """The command line of a build. Pure."""
+def buildx_command(request: BuildRequest, metadata_file: str, env: Mapping[str, str] | None = None) -> list[str]:
+    """The command line of a build; `env` is the client's own environment. Pure."""
     command = ["docker", "buildx", "build", "--push", "--progress", "plain", "--metadata-file", metadata_file]
     command += ["--tag", str(pushed_name(request)), "--file", request.dockerfile]
     for name, value in request.labels.items():
         command += ["--label", f"{name}={value}"]
-    hidden = hidden_args(request)
+    hidden = hidden_args(request, env or {})
     for name, value in request.args.items():
         command += ["--build-arg", name if name in hidden else f"{name}={value}"]
     for secret in request.secrets:
@@ -79,14 +80,16 @@ def buildx_command(request: BuildRequest, metadata_file: str) -> list[str]:
     return [*command, request.context]
 
 
-def hidden_args(request: BuildRequest) -> dict[str, str]:
+def hidden_args(request: BuildRequest, env: Mapping[str, str]) -> dict[str, str]:
     """Build arguments that are secrets by their names: buildx takes them from its environment, since every user of the
-    machine may read a command line. Not those that would change the client itself.
+    machine may read a command line. Not those that would change the client itself: its own variables, in `env` too.
     """
     return {
         name: value
         for name, value in request.args.items()
-        if is_secret(name, value) and not name.startswith(("DOCKER_", "BUILDX_", "BUILDKIT_"))
+        if is_secret(name, value)
+        and env.get(name, value) == value
+        and not name.startswith(("DOCKER_", "BUILDX_", "BUILDKIT_", "AWS_", "SSH_"))
     }
 
 

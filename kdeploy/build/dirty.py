@@ -36,6 +36,14 @@ def changed_files(git: Git, context: str, dockerfile: str | None) -> tuple[str, 
     return tuple(sorted(_sent_to_builder(context, dockerfile, paths)))
 
 
+def ignored_files(git: Git, context: str, dockerfile: str | None) -> tuple[str, ...]:
+    """The files and folders that git ignores and the build gets all the same, as paths relative to the context."""
+    finished = git("status", "--porcelain=v1", "-z", "--ignored=matching", "--untracked-files=all", "--", ".")
+    base = Path(context, git.text("rev-parse", "--show-cdup"))
+    entries = (os.fsdecode(entry[3:]) for entry in finished.out.split(b"\0") if entry.startswith(b"!! "))
+    return tuple(sorted(_sent_to_builder(context, dockerfile, (os.path.relpath(base / e, context) for e in entries))))
+
+
 def parse_status(output: bytes) -> Iterator[str]:
     """The entries of `git status --porcelain=v1 -z`: two letters, a space, a path from the top of the checkout."""
     return (os.fsdecode(entry) for entry in output.split(b"\0") if len(entry) > 3)
@@ -43,12 +51,17 @@ def parse_status(output: bytes) -> Iterator[str]:
 
 def content_hash(context: str, paths: Sequence[str]) -> str:
     """8 hex digits that name the paths and all that they hold: the same changes give the same hash."""
+    return whole_hash(context, paths)[:8]
+
+
+def whole_hash(context: str, paths: Sequence[str]) -> str:
+    """The same as a whole SHA-256 in hex."""
     digest = hashlib.sha256()
     for path in paths:
         for piece in _pieces(Path(context, path)):
             digest.update(b"%d:" % len(piece) + piece)
         digest.update(os.fsencode(path) + b"\0")
-    return digest.hexdigest()[:8]
+    return digest.hexdigest()
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from kdeploy.errors import BuildError
 from kdeploy.model import Location, Reason
@@ -27,7 +28,7 @@ _NO_ENGINE = re.compile(r"cannot connect to the docker daemon|failed to connect 
 _ERROR = re.compile(r"(?:ERROR|error)[:=]\s*(.+)")
 _FAILED_STEP = re.compile(r" > (.+):")
 _CLASSIC_STEP = re.compile(r"Step \d+/\d+ : (.+)")
-_QUOTED = re.compile(r"\S+:([1-9][0-9]{0,6})")
+_QUOTED = re.compile(r"(\S+):([1-9][0-9]{0,6})")
 _RULE = re.compile(r"-{8,}")
 _PARSED = re.compile(r"dockerfile parse error (?:on )?line ([1-9][0-9]{0,6})", re.IGNORECASE)
 _WRAPPERS = re.compile(
@@ -62,7 +63,7 @@ def build_failure(
         hint = "docker login to the registry of the base image, and check its name in FROM"
     elif _UNREACHABLE.search(cause):
         hint = "a registry or server that the build needs cannot be reached; check the network and try again"
-    line = _line(lines) or _line_of_step(_failed_step(lines), text)
+    line = _line(lines, PurePath(dockerfile).name) or _line_of_step(_failed_step(lines), text)
     return BuildError(
         f"{title} could not build the image: {one_line(cause)}",
         hint=hint,
@@ -96,11 +97,12 @@ def timed_out(title: str, seconds: float, lines: Sequence[str]) -> BuildError:
     )
 
 
-def _line(lines: Sequence[str]) -> int | None:
+def _line(lines: Sequence[str], name: str) -> int | None:
     """The Dockerfile's line that BuildKit quotes below "Dockerfile:7" and a rule, or that the parser names."""
     for above, below in zip(reversed(lines[:-1]), reversed(lines[1:]), strict=True):
-        if (found := _QUOTED.fullmatch(above.strip())) and _RULE.fullmatch(below.strip()):
-            return int(found[1])
+        found = _QUOTED.fullmatch(above.strip())
+        if found and PurePath(found[1]).name == name and _RULE.fullmatch(below.strip()):
+            return int(found[2])
     parsed = _PARSED.search(_cause(lines))
     return int(parsed[1]) if parsed else None
 

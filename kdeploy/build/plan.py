@@ -80,6 +80,7 @@ def hash_inputs(options: BuildOptions, source: Source, dockerfile: bytes) -> str
         "args": dict(options.args),
         "target": options.target,
         "platforms": sorted(options.platforms),
+        **({"unversioned": source.unversioned} if source.unversioned else {}),
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kdeploy.build.dirty import changed_files, content_hash
+from kdeploy.build.dirty import changed_files, content_hash, ignored_files, whole_hash
 from kdeploy.build.git import Git, is_full_sha
 from kdeploy.errors import ConfigError
 from kdeploy.process import Run, run
@@ -27,9 +27,11 @@ class Source:
 
     `commit`: what the image is named after, and `origin` who said so ("--commit", "HEAD", "GITHUB_SHA", ...).
     `head`: the checked-out commit, None outside of git. `dirty`: changed and untracked files that go into the build,
-    and `dirty_hash` 8 hex digits of their content ("" for none). `folder`: the context below the top of the checkout.
-    `remote`: a web address without credentials, `title`: the last name in it, `created`: the commit's time (RFC 3339),
-    `version`: its tag; each "" where it is unknown. `notes`: what a person should know about how the commit was chosen.
+    and `dirty_hash` 8 hex digits of their content ("" for none). `unversioned`: a hash of what goes into the build and
+    is in no commit all the same: what git ignores and .dockerignore does not, or all of it outside of git.
+    `folder`: the context below the top of the checkout. `remote`: a web address without credentials, `title`: the last
+    name in it, `created`: the commit's time (RFC 3339), `version`: its tag; each "" where it is unknown. `notes`: what
+    a person should know about how the commit was chosen.
     """
 
     commit: str
@@ -37,6 +39,7 @@ class Source:
     head: str | None = None
     dirty: tuple[str, ...] = ()
     dirty_hash: str = ""
+    unversioned: str = ""
     folder: str = ""
     remote: str = ""
     created: str = ""
@@ -63,11 +66,12 @@ def inspect(
     top = git.top()
     if top is None:
         chosen, origin, notes = choose_commit(commit, None, env)
-        return Source(commit=chosen, origin=origin, notes=notes)
+        return Source(commit=chosen, origin=origin, notes=notes, unversioned=whole_hash(context, ["."]))
     head = git.resolve("HEAD")
     wanted = None if commit is None else git.resolve(commit) or commit
     chosen, origin, notes = choose_commit(wanted, head, env)
     dirty = changed_files(git, context, dockerfile)
+    ignored = ignored_files(git, context, dockerfile)
     remote = web_address(remote_of(git))
     return Source(
         commit=chosen,
@@ -75,6 +79,7 @@ def inspect(
         head=head,
         dirty=dirty,
         dirty_hash=content_hash(context, dirty) if dirty else "",
+        unversioned=whole_hash(context, ignored) if ignored else "",
         folder=git.text("rev-parse", "--show-prefix").rstrip("/"),
         remote=remote,
         created=git.text("show", "-s", "--format=%cI", f"{chosen}^{{commit}}"),

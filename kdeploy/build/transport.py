@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 import tenacity
@@ -185,7 +185,7 @@ class Transport:
         """Follows redirects by hand: the login goes to `home` alone, and HTTPS never turns into HTTP."""
         url = urljoin(f"{home}/v2/{request.image.path}/", request.path)
         for _ in range(_MAX_REDIRECTS + 1):
-            parts = urlsplit(url)
+            parts = _split(url)
             if parts.scheme not in ({"https"} if home.startswith("https:") else {"http", "https"}):
                 raise requests.exceptions.InvalidURL("it leads from HTTPS to something less safe")
             is_home = f"{parts.scheme}://{parts.netloc}" == home
@@ -204,7 +204,7 @@ class Transport:
             if response.status_code not in _REDIRECTS or not location:
                 return response
             response.close()
-            url = urljoin(url, location)
+            url = _joined(url, location)
         raise requests.exceptions.TooManyRedirects("it redirects in circles")
 
 
@@ -221,6 +221,22 @@ def _answer(response: requests.Response, image: Reference, limit: int) -> Answer
             reason=Reason.IMAGE_PULL_FAILED,
         )
     return Answer(status=status, headers=response.headers, body=b"" if status == 404 else read_body(response, limit))
+
+
+def _joined(url: str, location: str) -> str:
+    """Raises InvalidURL as `_split` does."""
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise requests.exceptions.InvalidURL("it leads to an address that is none") from error
+
+
+def _split(url: str) -> SplitResult:
+    """Raises InvalidURL for an address that is none, as a registry may send one."""
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise requests.exceptions.InvalidURL("it leads to an address that is none") from error
 
 
 def _past_proxies(host: str) -> dict[str, str] | None:

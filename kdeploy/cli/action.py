@@ -11,14 +11,15 @@ import signal
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import TextIO
+from typing import Any, NoReturn, TextIO
 
 from kdeploy.cli.inputs import KUBECONFIG, PREFIX, SECRETS, read_inputs
 from kdeploy.cli.private import keep, remove_all
 from kdeploy.cli.pull_request import read_event, refuse_fork
+from kdeploy.config.document import load
 from kdeploy.config.file import NAMES
 from kdeploy.config.flags import Flags
-from kdeploy.errors import ConfigError, InterruptedBySignalError, KdeployError
+from kdeploy.errors import ConfigError, InterruptedBySignalError
 from kdeploy.report.github.commands import masks
 from kdeploy.secret import Secret
 from kdeploy.text import one_line
@@ -27,20 +28,20 @@ _SECRET_VALUE = re.compile(r"""\b(?:token|password|client-key-data|[\w-]*secret)
 """The values in a kubeconfig that are secret by themselves, where a later step of the job might print them alone."""
 
 
+SHORTEST_VALUE = 12
+"""Characters of a value that is masked alone: "kdeploy" and "v1beta1" stand in many an innocent line."""
+
+
 class _StoppedError(BaseException):
     """A signal before the command has its own handlers: no `except Exception` of an import may swallow it."""
 
 
 def main() -> None:
-    """Runs, and exits with kdeploy's code."""
+    """Runs, and exits with kdeploy's code. Whatever comes before the command ends as that does: with every output."""
     for number in (signal.SIGINT, signal.SIGTERM):  # process 1 has no default action for them
         signal.signal(number, _leave)
     try:
-        if sys.argv[1:]:
-            _run(sys.argv[1:])
-        _deploy(prepare(os.environ, Path(), sys.stderr))
-    except ConfigError as error:
-        _fail(error)
+        _start()
     except _StoppedError as stopped:
         if sys.argv[1:]:
             os.write(2, b"kdeploy: interrupted\n")
@@ -50,12 +51,24 @@ def main() -> None:
         remove_all()
 
 
+def _start() -> None:
+    if sys.argv[1:]:
+        _run(sys.argv[1:])
+    try:
+        arguments = prepare(os.environ, Path(), sys.stderr)
+    except OSError as error:
+        _fail(ConfigError(f"the kubeconfig cannot be kept: {error.strerror}", hint="is the disk full, or TMPDIR set?"))
+    except Exception as error:  # a ConfigError, or a bug: it must end in a report like everything else
+        _fail(error)
+    _deploy(arguments)
+
+
 def prepare(env: MutableMapping[str, str], workspace: Path, log: TextIO) -> list[str]:
     """The command line that the inputs ask for; what has no flag becomes a variable in `env`. Secrets are masked before
     anything is printed. Raises ConfigError.
     """
     given = {name: env.pop(f"{PREFIX}{name.upper()}", "").strip() for name in SECRETS}
-    hidden = [given[KUBECONFIG], *(match[1] for match in _SECRET_VALUE.finditer(given[KUBECONFIG])), *given.values()]
+    hidden = [*given.values(), *_values_of(given[KUBECONFIG])]
     log.write("".join(f"{line}\n" for text in dict.fromkeys(hidden) for line in masks(Secret(text))))
     log.flush()
     inputs = read_inputs(env, given, has_config=any((workspace / name).is_file() for name in NAMES))
@@ -63,6 +76,23 @@ def prepare(env: MutableMapping[str, str], workspace: Path, log: TextIO) -> list
         refuse_fork(read_event(env))
     env.update(inputs.variables)
     return inputs.arguments(str(keep("kubeconfig", f"{given[KUBECONFIG]}\n")) if given[KUBECONFIG] else "")
+
+
+def _values_of(kubeconfig: str) -> list[str]:
+    """The values of its users, each by itself, as a later step of the job might print one alone."""
+    try:
+        users = load(kubeconfig.encode(), "the kubeconfig").get("users")
+    except (ConfigError, AttributeError, ValueError, RecursionError):
+        users = None
+    return [*_texts(users), *(match[1] for match in _SECRET_VALUE.finditer(kubeconfig))]
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for inner in value.values() for text in _texts(inner)]
+    if isinstance(value, list):
+        return [text for inner in value for text in _texts(inner)]
+    return [value] if isinstance(value, str) and len(value) >= SHORTEST_VALUE else []
 
 
 def _run(arguments: list[str]) -> None:
@@ -84,7 +114,7 @@ def _deploy(arguments: list[str]) -> None:
         _fail(ConfigError(one_line(error.format_message()), hint="see the inputs in action.yml"))
 
 
-def _fail(error: KdeployError) -> None:
+def _fail(error: Exception) -> NoReturn:
     """Ends as any command with this error does: with its report, outputs and exit code."""
     from kdeploy.cli.run import Result, Session, run_command
 

@@ -15,6 +15,7 @@ from kdeploy.events import Phase
 from kdeploy.model import Culprit, Obj, State, Target, Verdict
 from kdeploy.report.encode import encode_fields
 from kdeploy.report.wording import counted
+from kdeploy.rollout.containers import env_secrets
 from kdeploy.rollout.status import expectation, snapshot_from_dump, status_of
 from kdeploy.text import one_line
 
@@ -60,6 +61,8 @@ def _judge_dump(session: Session) -> tuple[Target, Verdict]:
     if len(given) > 1:
         raise ConfigError("one target a run", hint="run kdeploy once for each of them")
     items = _items(_read(file), file)
+    for secret in {secret for item in items for secret in env_secrets(item)}:
+        session.redactor.add(secret)
     wanted = parse_workload(given[0]) if given else None
     target = wanted.within(session.flags.namespace or _namespace_of(items, wanted.name, file)) if wanted else None
     found, snapshot = snapshot_from_dump(items, target)

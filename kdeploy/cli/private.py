@@ -13,12 +13,20 @@ _folders: list[Path] = []
 
 def keep(name: str, text: str) -> Path:
     """Writes `text` to a file called `name` that only this user may read. Raises OSError."""
-    folder = Path(tempfile.mkdtemp(prefix="kdeploy-"))
+    folder = Path(tempfile.mkdtemp(prefix="kdeploy-", dir=_place()))
     _folders.append(folder)
     file = folder / name
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+    with os.fdopen(
+        os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8", errors="surrogateescape"
+    ) as stream:
         stream.write(text)
     return file
+
+
+def _place() -> str | None:
+    """GitHub's runner empties its own folder after a job, also where the step was killed; else that of the system."""
+    runners = os.environ.get("RUNNER_TEMP", "")
+    return runners if os.path.isdir(runners) and os.access(runners, os.W_OK) else None  # noqa: PTH112
 
 
 def remove_all() -> None:

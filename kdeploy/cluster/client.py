@@ -92,15 +92,15 @@ class KubernetesCluster:
         self._target = target
         workload = preflight.read_workload(self._transport, target, until)
         revisions, pods = self._list(_dependents(target, workload), until, Purpose.PREFLIGHT)
-        self._seen = self._with_secrets_hidden(workload)
+        self._seen = workload
+        self._hide_secrets(workload, *revisions.objects.values())
         return Snapshot(
             workload=workload, revisions=tuple(revisions.objects.values()), pods=tuple(pods.objects.values())
         )
 
-    def _with_secrets_hidden(self, workload: Obj) -> Obj:
-        for secret in env_secrets(workload):
+    def _hide_secrets(self, *objects: Obj) -> None:
+        for secret in {secret for obj in objects for secret in env_secrets(obj)}:
             self._hide(secret)
-        return workload
 
     def lacking(self, asked: Sequence[Permission], until: float) -> tuple[Permission, ...]:
         """Those of the permissions that this user certainly has not; not counted."""
@@ -127,10 +127,11 @@ class KubernetesCluster:
         workloads, *dependents = self._list((resource, *known), until)
         if not workloads.objects:
             raise preflight.not_found(self._transport, target, until)
-        found = _dependents(target, self._with_secrets_hidden(next(iter(workloads.objects.values()))))
+        found = _dependents(target, next(iter(workloads.objects.values())))
         if found != known:
             dependents = self._list(found, until)
         self._resources = resource, *found
+        self._hide_secrets(*workloads.objects.values(), *dependents[0].objects.values())
         self._stores = Store(workloads), Store(dependents[0]), Store(dependents[1])
         self._watch(target)
         return self.snapshot()

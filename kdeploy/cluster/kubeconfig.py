@@ -49,6 +49,10 @@ def default_namespace(flag: str | None, context: Context) -> str:
     return flag or context.namespace or "default"
 
 
+_LONGEST_NAME = 255
+"""Bytes of a file's name, on all that kdeploy runs on."""
+
+
 def choose_context(
     *,
     kubeconfig: str | None,
@@ -65,15 +69,23 @@ def choose_context(
     raise ConfigError(
         "there is no kubeconfig: neither --kubeconfig, KUBECONFIG nor ~/.kube/config, and this is not a pod",
         hint="log in to the cluster (its provider's command writes ~/.kube/config), or pass --kubeconfig FILE;"
-        " in the GitHub action the input kubeconfig, which is empty where its secret does not exist",
+        " in a CI: the secret may be empty, as it is where it does not exist, belongs to an environment that the job"
+        " does not name, or is kept from this branch",
     )
 
 
 def _files(flag: str | None, environ: Mapping[str, str]) -> tuple[str, ...]:
     if flag:
+        if _is_content(flag):
+            raise ConfigError("--kubeconfig holds a kubeconfig itself, and not the path of one", hint="name a file")
         if not Path(flag).expanduser().is_file():
             raise ConfigError(f"the kubeconfig {one_line(flag)} does not exist", hint="check --kubeconfig")
         return (str(Path(flag).expanduser()),)
+    if _is_content(environ.get("KUBECONFIG", "")):
+        raise ConfigError(
+            "KUBECONFIG holds a kubeconfig itself, and not the path of one",
+            hint="write it to a file and name that; in GitLab make the variable one of type File",
+        )
     listed = [path for path in environ.get("KUBECONFIG", "").split(os.pathsep) if path]
     if not listed:
         usual = Path(environ.get("HOME") or Path("~").expanduser()) / ".kube" / "config"
@@ -85,6 +97,12 @@ def _files(flag: str | None, environ: Mapping[str, str]) -> tuple[str, ...]:
             hint="correct KUBECONFIG, or unset it to use ~/.kube/config",
         )
     return found
+
+
+def _is_content(text: str) -> bool:
+    """Whether it is no list of paths: a file's content, plain or in base64. It may hold a token, and is never shown."""
+    longest = max((len(part) for path in text.split(os.pathsep) for part in path.split("/")), default=0)
+    return "\n" in text or "apiVersion" in text or longest > _LONGEST_NAME
 
 
 def _in_cluster(environ: Mapping[str, str], folder: Path) -> Context:

@@ -91,7 +91,7 @@ def status(deployment: Deployment, state: State, report: Report | None = None) -
     said = one_line(f"{report.outcome.value}: {report.reason.value}: {report.message}", _LONGEST) if report else ""
     body = {"state": state, "log_url": deployment.run, "description": said}
     url = entry.url if entry and entry.url else ""
-    is_address = urlsplit(url).scheme in ("http", "https")
+    is_address = url.startswith(("https://", "http://"))
     return {key: text for key, text in body.items() if text} | ({"environment_url": url} if is_address else {})
 
 
@@ -113,5 +113,8 @@ def restored_commit(report: Report) -> str | None:
 
 
 def _is_safe(api: str) -> bool:
-    address = urlsplit(api)
+    try:
+        address = urlsplit(api)
+    except ValueError:
+        return False
     return address.scheme == "https" or (address.scheme == "http" and address.hostname in _LOOPBACK)

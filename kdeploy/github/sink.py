@@ -12,6 +12,7 @@ from typing import TextIO
 from kdeploy.events import Event, Phase, PhaseStarted
 from kdeploy.github.api import Api, GithubError
 from kdeploy.github.plan import Deployment, State, creation, restored_commit, state_of, status
+from kdeploy.model import Outcome
 from kdeploy.report.github.commands import command
 from kdeploy.report.value import Report
 from kdeploy.text import bug, one_line
@@ -84,7 +85,8 @@ class DeploymentSink:
             self._set(self._id, state_of(report), report)
         commit = restored_commit(report)
         if commit is not None:
-            known = self._api.newest(commit)
+            # A success makes earlier deployments inactive only: after a rollback by hand it must be a new one's.
+            known = self._api.newest(commit) if report.outcome is Outcome.ROLLED_BACK else None
             self._set(known or self._api.create(creation(self._deployment, commit)), "success", report)
 
     def _set(self, number: int, state: State, report: Report | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -34,20 +35,21 @@ AS_JUNIT: Write = junit
 def open_private(path: Path) -> TextIO:
     """Opens a text file to be written anew that only its owner may read (0600). Raises OSError.
 
-    Run by root in somebody else's folder (a container in a CI's workspace), the file is that one's, as the next step of
-    the job would otherwise not be able to read it.
+    A link is not followed: a checkout may hold one that leads anywhere. Run by root in somebody else's folder (a
+    container in a CI's workspace), the file is that one's, as the job's next step could else not read it.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     os.fchmod(descriptor, 0o600)
     if os.geteuid() == 0:
         folder = path.parent.stat()
-        os.fchown(descriptor, folder.st_uid, folder.st_gid)
+        with contextlib.suppress(OSError):  # in a user namespace the owner may be nobody that is known
+            os.fchown(descriptor, folder.st_uid, folder.st_gid)
     return os.fdopen(descriptor, "w", encoding="utf-8")
 
 
 def write_whole(path: Path, text: str) -> None:
     """Puts `text` in the place of what is at `path`. Raises OSError, and leaves what was there."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    unfinished = path.with_name(f".{path.name[:64]}.{os.urandom(8).hex()}.tmp")
     try:
         with open_private(unfinished) as stream:
             stream.write(text)

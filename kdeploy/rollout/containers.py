@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from kdeploy.errors import RefusedError
 from kdeploy.model import Obj, Reason
 from kdeploy.reference import same_repository
 from kdeploy.rollout.objects import all_containers
 from kdeploy.rollout.template import template_of
-from kdeploy.secret import Secret, is_secret
+from kdeploy.secret import Secret, is_secret, password_in
 
 
-def env_secrets(workload: Obj) -> Iterator[Secret]:
-    """The secrets that stand in the pod template in plain, as values of variables: a pod's log may show them."""
-    template = workload["spec"].get("template")
-    for _, container in all_containers(template) if template else ():
-        for variable in container.get("env") or ():
-            name, value = str(variable.get("name", "")), str(variable.get("value") or "")
-            if is_secret(name, value):
-                yield Secret(value)
+def env_secrets(obj: Obj) -> Iterator[Secret]:
+    """The secrets that stand in a workload's, revision's or pod's variables in plain: a pod's log may show them.
+
+    What is a part of its name, namespace or images is none: outputs must go on naming those.
+    """
+    spec, metadata = _pod_spec(obj), obj.get("metadata") or {}
+    containers = [one for kind in ("initContainers", "containers") for one in spec.get(kind) or ()]
+    own = [str(metadata.get("name")), str(metadata.get("namespace")), *(str(one.get("image")) for one in containers)]
+    for variable in (variable for container in containers for variable in container.get("env") or ()):
+        name, value = str(variable.get("name", "")), str(variable.get("value") or "")
+        for secret in (value if is_secret(name, value) else "", password_in(value)):
+            if secret and not any(secret in text for text in own):
+                yield Secret(secret)
+
+
+def _pod_spec(obj: Obj) -> Obj:
+    """Of a pod, of what has a template of pods, and of a ControllerRevision, which has that in `data`."""
+    data = obj.get("data")
+    spec: Obj = (data if isinstance(data, Mapping) and "spec" in data else obj).get("spec") or {}
+    template = spec.get("template")
+    return (template.get("spec") or {}) if template else spec
 
 
 def choose_containers(workload: Obj, wanted: Sequence[str], repository: str) -> tuple[str, ...]:
