@@ -102,7 +102,7 @@ def _files(flag: str | None, environ: Mapping[str, str]) -> tuple[str, ...]:
 def _is_content(text: str) -> bool:
     """Whether it is no list of paths: a file's content, plain or in base64. It may hold a token, and is never shown."""
     longest = max((len(part) for path in text.split(os.pathsep) for part in path.split("/")), default=0)
-    return "\n" in text or "apiVersion" in text or longest > _LONGEST_NAME
+    return "\n" in text or ": " in text or "apiVersion" in text or longest > _LONGEST_NAME
 
 
 def _in_cluster(environ: Mapping[str, str], folder: Path) -> Context:

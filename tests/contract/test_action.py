@@ -22,7 +22,7 @@ KUBECONFIG = f"apiVersion: v1\nkind: Config\nusers:\n- name: ci\n  user:\n    to
 class Step:
     """One run of the action."""
 
-    def __init__(self, folder: Path, *arguments: str, event: str = "", **inputs: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, event: str = "", path: str = "", **inputs: str) -> None:
         for name in ("home", "workspace", "tmp"):
             (folder / name).mkdir(exist_ok=True)
         self.folder, output = folder, folder / "output"
@@ -38,6 +38,7 @@ class Step:
             "GITHUB_WORKSPACE": str(folder / "workspace"),
             "TMPDIR": str(folder / "tmp"),
         }
+        env["PYTHONPATH"] = os.pathsep.join(map(str, filter(None, (path, str(ROOT)))))
         env |= {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event} if event else {}
         env |= {f"INPUT_{name.upper().replace('_', '-')}": text for name, text in inputs.items()}
         command = [sys.executable, "-m", "kdeploy.cli.action", *arguments]
@@ -163,3 +164,33 @@ def test_a_signal_while_kdeploy_itself_starts_in_the_container_is_no_traceback()
     command = [sys.executable, "-c", INTERRUPTED, "status", "deploy/web", str(int(signal.SIGINT)), "typer"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (130, "kdeploy: interrupted\n")
+
+
+def test_the_values_of_a_kubeconfigs_users_are_masked_each_by_itself(tmp_path: Path) -> None:
+    values = {"pa}ss'word1,more and more", "abcdefghijkl", "wJalrXUtnFEMI/K7MDENG"}
+    users = """users:
+- {name: one, user: {username: ann, password: "pa}ss'word1,more and more"}}
+- name: two
+  user: {token : abcdefghijkl}
+- name: three
+  user: {exec: {command: aws, env: [{name: AWS_SECRET_ACCESS_KEY, value: wJalrXUtnFEMI/K7MDENG}]}}
+"""
+    step = Step(tmp_path, target="deployment/web", image="acme/web", kubeconfig=f"apiVersion: v1\n{users}")
+    assert values <= {each.data for each in step.commands if each.name == "add-mask"}
+
+
+@pytest.mark.parametrize("problem", ["not utf-8", "no room"])
+def test_whatever_is_wrong_before_the_command_ends_with_every_output(tmp_path: Path, problem: str) -> None:
+    more = {"kubeconfig": "abc\udcff\udcfedef"} if problem == "not utf-8" else {"kubeconfig": "a: b"}
+    if problem == "no room":
+        (tmp_path / "tmp").mkdir()
+        (tmp_path / "sitecustomize.py").write_text(
+            "import errno, tempfile\n"
+            "def mkdtemp(*_, **__): raise OSError(errno.ENOSPC, 'No space left on device')\n"
+            "tempfile.mkdtemp = mkdtemp\n"
+        )
+    step = Step(tmp_path, target="deployment/web", image="acme/web:1", path=str(tmp_path), **more)
+    assert step.code in (2, 4), step.log
+    assert list(step.outputs) == list(OUTPUTS)
+    assert len(step.errors) == 1
+    assert "Traceback" not in step.log

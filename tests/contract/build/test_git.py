@@ -273,3 +273,35 @@ def test_a_missing_dockerfile_is_named_before_anything_is_built(repo: Path) -> N
     with pytest.raises(ConfigError, match=r"Dockerfile\.prod cannot be read") as caught:
         request_build(options, source, ENV, repository="web")
     assert "--dockerfile" in caught.value.hint
+
+
+def request_of(repo: Path, **env: str) -> tuple[str, bool]:
+    """The hash of the inputs, and whether an image of them may be reused."""
+    source = look(repo, **env)
+    request = request_build(
+        BuildOptions(context=str(repo), dockerfile=f"{repo}/Dockerfile"), source, ENV, repository="web"
+    )
+    return request.labels["dev.kdeploy.inputs"], request.reusable
+
+
+def test_what_git_ignores_and_the_build_gets_is_an_input_of_the_image(repo: Path) -> None:
+    clean = request_of(repo)
+    (repo / "ignored").mkdir()
+    (repo / "ignored" / "app.py").write_text("print(1)")
+    one = request_of(repo)
+    assert one[0] != clean[0]
+    assert one == request_of(repo)
+    (repo / "ignored" / "app.py").write_text("print(2)")
+    assert request_of(repo)[0] not in (one[0], clean[0])
+    (repo / ".dockerignore").write_text("ignored\n.dockerignore\n")
+    commit(repo)
+    assert look(repo).unversioned == ""
+
+
+def test_outside_of_git_an_image_never_passes_for_the_commits_own(repo: Path) -> None:
+    head = git(repo, "rev-parse", "HEAD")
+    clean = request_of(repo)
+    (repo / ".git").rename(repo.parent / "git")
+    without, reusable = request_of(repo, GITHUB_SHA=head)
+    assert without != clean[0]
+    assert not reusable

@@ -269,6 +269,12 @@ def test_a_redirect_may_not_leave_https(http: responses.RequestsMock) -> None:
         registry().find("reg.example/acme/web:v1")
 
 
+def test_a_redirect_to_no_address_is_refused(http: responses.RequestsMock) -> None:
+    http.add("HEAD", f"{BASE}/manifests/v1", status=302, headers={"Location": "https://["})
+    with pytest.raises(RefusedError, match="an address that is none"):
+        registry().find("reg.example/acme/web:v1")
+
+
 def test_redirects_in_circles_end(http: responses.RequestsMock) -> None:
     http.add("HEAD", f"{BASE}/manifests/v1", status=302, headers={"Location": f"{BASE}/manifests/v1"})
     with pytest.raises(RefusedError, match="circles"):

@@ -145,3 +145,25 @@ def test_an_unknown_context_comes_with_the_nearest_names(tmp_path: Path) -> None
     assert "kind-stagin" in near.message
     assert near.hint == "did you mean kind-staging?"
     assert refusal(kubeconfig=path, context="zzz").hint == "there is: kind-staging, prod"
+
+
+SECRET = "t0ken-of-the-cluster"
+CONTENTS = [
+    f"apiVersion: v1\nusers:\n- name: ci\n  user: {{token: {SECRET}}}\n",
+    yaml.safe_dump(config("a", user={"token": SECRET})).replace("\n", " "),
+    "LS0t" * 200,
+    f"{{apiVersion: v1, users: [{{user: {{token: {SECRET}}}}}]}}",
+]
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize("by_flag", [True, False])
+def test_a_kubeconfigs_content_in_the_place_of_its_path_is_told_and_not_shown(content: str, by_flag: bool) -> None:
+    with pytest.raises(ConfigError, match="and not the path of one") as caught:
+        choose_context(
+            kubeconfig=content if by_flag else None,
+            context=None,
+            environ={} if by_flag else {"KUBECONFIG": content},
+        )
+    assert SECRET not in f"{caught.value.message} {caught.value.hint}"
+    assert "LS0t" not in caught.value.message

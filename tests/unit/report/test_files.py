@@ -14,7 +14,7 @@ from hypothesis import given
 
 from kdeploy.model import CheckResult, Outcome, Reason
 from kdeploy.report.dotenv import dotenv
-from kdeploy.report.files import open_private
+from kdeploy.report.files import open_private, write_whole
 from kdeploy.report.github.outputs import OUTPUTS, outputs
 from kdeploy.report.junit import junit
 from kdeploy.report.value import Report, Timings
@@ -104,3 +104,26 @@ def test_a_file_that_root_leaves_in_somebodys_folder_is_that_ones(tmp_path: Path
     with open_private(tmp_path / "report.json"):
         status = (tmp_path / "report.json").stat()
     assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (1234, 2345, 0o600)
+
+
+def test_a_link_of_the_checkout_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "trace").symlink_to(victim)
+    with pytest.raises(OSError, match=r"[Ll]inks"):
+        open_private(tmp_path / "trace")
+    (tmp_path / "report.json").symlink_to(victim)
+    write_whole(tmp_path / "report.json", "{}")
+    assert (victim.read_text(), (tmp_path / "report.json").read_text()) == ("precious", "{}")
+    assert not (tmp_path / "report.json").is_symlink()
+
+
+def test_where_a_file_cannot_be_given_away_it_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(os, "fchown", refuse)
+    write_whole(tmp_path / "report.json", "{}")
+    assert (tmp_path / "report.json").read_text() == "{}"
