@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol, TypeVar
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import tenacity
@@ -174,6 +174,8 @@ class Transport:
             return self._send(request, authorization)
         except requests.RequestException as error:
             raise TransientError(explain(error)) from error
+        except ValueError as error:  # "https://[": neither urllib nor requests makes more of it
+            raise TransientError("it redirects to an address that is none") from error
         self._schemes[domain] = scheme
         return response
 
@@ -185,7 +187,7 @@ class Transport:
         """Follows redirects by hand: the login goes to `home` alone, and HTTPS never turns into HTTP."""
         url = urljoin(f"{home}/v2/{request.image.path}/", request.path)
         for _ in range(_MAX_REDIRECTS + 1):
-            parts = _split(url)
+            parts = urlsplit(url)
             if parts.scheme not in ({"https"} if home.startswith("https:") else {"http", "https"}):
                 raise requests.exceptions.InvalidURL("it leads from HTTPS to something less safe")
             is_home = f"{parts.scheme}://{parts.netloc}" == home
@@ -204,7 +206,7 @@ class Transport:
             if response.status_code not in _REDIRECTS or not location:
                 return response
             response.close()
-            url = _joined(url, location)
+            url = urljoin(url, location)
         raise requests.exceptions.TooManyRedirects("it redirects in circles")
 
 
@@ -221,22 +223,6 @@ def _answer(response: requests.Response, image: Reference, limit: int) -> Answer
             reason=Reason.IMAGE_PULL_FAILED,
         )
     return Answer(status=status, headers=response.headers, body=b"" if status == 404 else read_body(response, limit))
-
-
-def _joined(url: str, location: str) -> str:
-    """Raises InvalidURL as `_split` does."""
-    try:
-        return urljoin(url, location)
-    except ValueError as error:
-        raise requests.exceptions.InvalidURL("it leads to an address that is none") from error
-
-
-def _split(url: str) -> SplitResult:
-    """Raises InvalidURL for an address that is none, as a registry may send one."""
-    try:
-        return urlsplit(url)
-    except ValueError as error:
-        raise requests.exceptions.InvalidURL("it leads to an address that is none") from error
 
 
 def _past_proxies(host: str) -> dict[str, str] | None:
