@@ -55,7 +55,7 @@ def find_python(env: "Mapping[str, str]") -> str:
 def is_new_enough(python: str) -> bool:
     """Whether it runs, and is of a version that kdeploy runs on."""
     check = "import sys, venv; sys.exit(sys.version_info < " + repr(OLDEST) + ")"
-    return subprocess.call([python, "-c", check], stderr=subprocess.DEVNULL) == 0
+    return subprocess.call([python, "-I", "-c", check], stderr=subprocess.DEVNULL) == 0
 
 
 def place(env: "Mapping[str, str]", python: str) -> Path:
@@ -66,13 +66,15 @@ def place(env: "Mapping[str, str]", python: str) -> Path:
 
 
 def install(python: str, home: Path, env: "Mapping[str, str]") -> None:
-    """Makes the environment. Packages' own code runs meanwhile, and gets none of the step's inputs."""
+    """Makes the environment. Packages' own code runs meanwhile, and gets none of the step's inputs; nothing of the
+    workspace does (-I): a venv.py or a pip/ there would be imported in the place of Python's own.
+    """
     print("::group::kdeploy: install", flush=True)
     shutil.rmtree(str(home), ignore_errors=True)  # of a run that was ended
-    clean = {key: env[key] for key in env if not key.startswith((INPUT, "KDEPLOY_"))}
-    pip = ["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-compile", "--quiet"]
-    commands = [[python, "-m", "venv", str(home)], [str(home / "bin" / "python"), *pip, str(ROOT)]]
-    done = all(subprocess.call(command, env=clean) == 0 for command in commands)
+    clean = {key: env[key] for key in env if not key.startswith((INPUT, "KDEPLOY_", "PYTHON"))}
+    pip = ["-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-compile", "--quiet"]
+    commands = [[python, "-I", "-m", "venv", str(home)], [str(home / "bin" / "python"), *pip, str(ROOT)]]
+    done = all(subprocess.call(command, env=clean, cwd=env["RUNNER_TEMP"]) == 0 for command in commands)
     print("::endgroup::", flush=True)
     if not done:
         fail("kdeploy could not be installed on this runner", "the step's log says why; nothing was touched")

@@ -19,7 +19,7 @@ runs:
   steps:
     - id: kdeploy
       shell: bash
-      run: exec python3 "$GITHUB_ACTION_PATH/run.py"
+      run: exec python3 -I "$GITHUB_ACTION_PATH/run.py"
       env:
 """
 _OWN = {

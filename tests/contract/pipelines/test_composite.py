@@ -61,6 +61,25 @@ def test_what_lies_in_the_workspace_is_no_module_of_kdeploys(tmp_path: Path) -> 
     assert "the input image is missing" in done.stderr
 
 
+def test_nor_of_the_programs_that_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python -m venv` in a folder with a venv.py runs that: so each has -I, and another folder."""
+    ran: list[tuple[list[str], dict[str, object]]] = []
+
+    def call(command: list[str], **how: object) -> int:
+        ran.append((command, how))
+        home.mkdir(exist_ok=True)
+        return 0
+
+    home = tmp_path / "home"
+    monkeypatch.setattr(run.subprocess, "call", call)
+    run.install(sys.executable, home, {"RUNNER_TEMP": str(tmp_path), "PYTHONPATH": ".", "INPUT_KUBECONFIG": "a"})
+    assert run.is_new_enough(sys.executable)
+    assert len(ran) == 3
+    assert [command[1] for command, _ in ran] == ["-I"] * 3
+    assert [how["cwd"] for _, how in ran[:2]] == [str(tmp_path)] * 2
+    assert [how["env"] for _, how in ran[:2]] == [{"RUNNER_TEMP": str(tmp_path)}] * 2
+
+
 def test_nor_is_it_in_the_container(tmp_path: Path) -> None:
     for name in HOSTILE:
         (tmp_path / f"{name}.py").write_text('raise SystemExit("the workspace was run")\n')
