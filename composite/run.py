@@ -71,10 +71,11 @@ def install(python: str, home: Path, env: "Mapping[str, str]") -> None:
     """
     print("::group::kdeploy: install", flush=True)
     shutil.rmtree(str(home), ignore_errors=True)  # of a run that was ended
+    home.parent.mkdir(parents=True, exist_ok=True)
     clean = {key: env[key] for key in env if not key.startswith((INPUT, "KDEPLOY_", "PYTHON"))}
     pip = ["-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-compile", "--quiet"]
     commands = [[python, "-I", "-m", "venv", str(home)], [str(home / "bin" / "python"), *pip, str(ROOT)]]
-    done = all(subprocess.call(command, env=clean, cwd=env["RUNNER_TEMP"]) == 0 for command in commands)
+    done = all(subprocess.call(command, env=clean, cwd=str(home.parent)) == 0 for command in commands)
     print("::endgroup::", flush=True)
     if not done:
         fail("kdeploy could not be installed on this runner", "the step's log says why; nothing was touched")

@@ -71,7 +71,7 @@ def test_nor_of_the_programs_that_install_it(tmp_path: Path, monkeypatch: pytest
         return 0
 
     home = tmp_path / "home"
-    monkeypatch.setattr(run.subprocess, "call", call)
+    monkeypatch.setattr("subprocess.call", call)
     run.install(sys.executable, home, {"RUNNER_TEMP": str(tmp_path), "PYTHONPATH": ".", "INPUT_KUBECONFIG": "a"})
     assert run.is_new_enough(sys.executable)
     assert len(ran) == 3
