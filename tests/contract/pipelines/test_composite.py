@@ -30,7 +30,7 @@ def start(
         "PATH": str(Path(python).parent), "RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(output),
         "GITHUB_ACTION_PATH": str(ROOT / "composite"), "GITHUB_ACTIONS": "true", "HOME": str(tmp_path), **env,
     }  # fmt: skip
-    script = 'exec python3 "$GITHUB_ACTION_PATH/run.py"'
+    script = 'exec python3 -I "$GITHUB_ACTION_PATH/run.py"'
     done = subprocess.run(
         ["/bin/bash", "-c", script], env=whole, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
     )
@@ -122,7 +122,7 @@ def test_a_bad_input_is_told_as_in_the_container(tmp_path: Path) -> None:
 def test_an_install_sees_no_input_and_is_done_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = tmp_path / "seen"
     python = program(
-        tmp_path / "bin/python3", f'env >> {seen}\n[ "$2" = pip ] || {{ mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; }}'
+        tmp_path / "bin/python3", f'env >> {seen}\n[ "$3" = pip ] || {{ mkdir -p "$4/bin"; cp "$0" "$4/bin/python"; }}'
     )
     monkeypatch.setattr(run, "ROOT", ROOT)
     env = {"RUNNER_TEMP": str(tmp_path), "INPUT_KUBECONFIG": "a-secret", "KDEPLOY_REGISTRY_PASSWORD": "a-secret"}
@@ -138,7 +138,7 @@ def test_an_install_sees_no_input_and_is_done_once(tmp_path: Path, monkeypatch: 
 def test_an_install_that_fails_is_a_usage_error_and_leaves_no_stamp(tmp_path: Path) -> None:
     home = install(tmp_path)
     (home / run.STAMP).unlink()
-    missing = program(tmp_path / "bin/python3", f'[ "$1" = -m ] && exit 1\nexec {sys.executable} "$@"')
+    missing = program(tmp_path / "bin/python3", f'[ "$2" = -m ] && exit 1\nexec {sys.executable} "$@"')
     done, outputs = start(tmp_path, str(missing), PYTHONEXECUTABLE=str(missing), PIP_NO_INDEX="1")
     assert (done.returncode, outputs) == (2, {"outcome": "usage", "reason": "UsageError"}), done.stdout + done.stderr
     assert ["could not be installed" in each.data for each in commands(done.stdout) if each.name == "error"] == [True]
