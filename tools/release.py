@@ -59,12 +59,12 @@ def release(repository: Path, version: str, image: str) -> list[str]:
         try:
             (tree / "action.yml").write_text(text, encoding="utf-8")
             git(tree, "commit", "--quiet", "--all", "--no-verify", f"--message=Release {version}")
-            tags = [*moving_tags(version, known), version]  # its own tag last: without it there is no release
+            tags = [version, *moving_tags(version, known)]  # its own first: where it cannot be, none is moved
             for tag in tags:
                 git(tree, "tag", "--annotate", "--force", f"--message=kdeploy {version}", tag)
         finally:
             git(repository, "worktree", "remove", "--force", str(tree))
-    return tags[::-1]
+    return tags
 
 
 def check(version: str, image: str, package: str) -> None:
@@ -108,7 +108,8 @@ def published(tags: Sequence[str], image: str) -> str:
         f"{' and '.join(tags)} made here, with action.yml at docker://{image}. To publish:\n"
         f"  docker buildx imagetools inspect {image}    # it is there, for every platform\n"
         f"  git push origin refs/tags/{tags[0]}\n{moved}"
-        f"To undo instead:\n  git tag --delete {tags[0]}"
+        f"To undo instead (a tag that moved has its old commit in git reflog or on the remote):\n"
+        f"  git tag --delete {' '.join(tags)}"
     )
 
 
