@@ -139,9 +139,28 @@ def test_a_dry_run_prints_the_files_and_writes_none(checkout: Path) -> None:
     assert files(checkout) == {"Dockerfile"}
 
 
-@pytest.mark.parametrize(("answers", "code", "kept"), [(b"y\ny\n", 0, 0), (b"y\n\n", 2, 2), (b"n\ny\n", 2, 2)])
+def test_a_kdeploy_yaml_that_is_there_is_kept_and_read_where_a_pipeline_is_asked_for(checkout: Path) -> None:
+    own = "version: 1\nservices:\n  db: {target: statefulset/db, namespace: data, image: registry.example/db}\n"
+    (checkout / "kdeploy.yaml").write_text(own)
+    done = init(checkout, "--jenkins", "--rbac")
+    assert done.returncode == 0, done.stderr
+    assert "kdeploy.yaml is there already, and was kept" in done.stderr
+    assert (checkout / "kdeploy.yaml").read_text() == own
+    role = (checkout / "deploy" / "kdeploy-rbac.yaml").read_text()
+    assert "statefulsets" in role
+    assert "data" in role
+
+
+def test_the_branch_is_guessed_aloud(checkout: Path) -> None:
+    subprocess.run(["git", "-C", str(checkout), "checkout", "-q", "-b", "trunk"], check=True, env=ENV)
+    done = init(checkout, "--github")
+    assert "branch: trunk (it is checked out" in done.stderr
+    assert "branches: [trunk]" in (checkout / ".github/workflows/deploy.yml").read_text()
+
+
+@pytest.mark.parametrize(("answers", "code", "kept"), [(b"y\n", 0, 0), (b"\n", 2, 1), (b"n\n", 2, 1)])
 def test_on_a_terminal_it_asks_for_each_file(checkout: Path, answers: bytes, code: int, kept: int) -> None:
-    mine = [checkout / "kdeploy.yaml", checkout / "Jenkinsfile"]
+    mine = [checkout / "Jenkinsfile"]
     for file in mine:
         file.write_text("mine\n")
     ours, theirs = pty.openpty()
@@ -152,7 +171,7 @@ def test_on_a_terminal_it_asks_for_each_file(checkout: Path, answers: bytes, cod
     shown = os.read(ours, 65536).decode()
     os.close(theirs)
     os.close(ours)
-    assert shown.count("Overwrite it? [y/N]") == 2
+    assert shown.count("Overwrite it? [y/N]") == 1
     assert sum(file.read_text() == "mine\n" for file in mine) == kept
 
 
