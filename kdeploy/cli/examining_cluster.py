@@ -62,7 +62,9 @@ def _about(
 ) -> tuple[Check, ...]:
     lacking = questions.ask(
         "permissions",
-        lambda deadline: cluster.lacking(permissions_to_ask(target, settings.checks), _until(session, deadline)),
+        lambda deadline: cluster.certainly_lacking(
+            permissions_to_ask(target, settings.checks), _until(session, deadline)
+        ),
     )
     allowed = (lacking,) if isinstance(lacking, Check) else judge_permissions(target, settings.checks, lacking)
     snapshot = questions.ask("target", lambda deadline: cluster.preflight(target, _until(session, deadline)))

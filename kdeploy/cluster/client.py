@@ -106,6 +106,11 @@ class KubernetesCluster:
         """Those of the permissions that this user certainly has not; not counted."""
         return access.lacking(self._transport, asked, until)
 
+    def certainly_lacking(self, asked: Sequence[Permission], until: float) -> tuple[Permission, ...]:
+        """The same, for where no deploy follows that would tell: raises ClusterError where it cannot be asked."""
+        self._transport.once(requests.rules_review(asked[0].namespace), until)
+        return access.lacking(self._transport, asked, until)
+
     def server(self, until: float) -> survey.Server:
         """What the API server tells of itself. Raises ClusterError where it does not answer, or not to this user."""
         return survey.look_at_server(self._transport, self._clock, until)
