@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 TOKEN = "ghs_0123456789abcdef"
 
 
-@dataclass
+@dataclass(eq=False)
 class Made:
     sha: str
     environment: str
@@ -60,8 +60,8 @@ class Github:
     def set_status(self, deployment: Made, body: dict[str, Any]) -> None:
         deployment.statuses.append(body)
         if body["state"] == "success":
-            for other in self.made:
-                if other is not deployment and other.environment == deployment.environment:
+            for other in self.made[: self.made.index(deployment)]:  # "prior" ones only
+                if other.environment == deployment.environment:
                     other.statuses += [{"state": "inactive"}] if other.states[-1:] == ["success"] else []
 
     def active(self) -> list[str]:

@@ -81,6 +81,15 @@ def test_after_a_rollback_the_old_commit_is_the_active_one_again() -> None:
         assert len(fake.made) == 2
 
 
+def test_after_a_rollback_by_hand_the_old_commit_is_active_and_the_newer_one_is_not() -> None:
+    with github() as fake:
+        run(fake, ended(Outcome.DEPLOYED), env=env_of(fake) | {"GITHUB_SHA": OLD})
+        run(fake, ended(Outcome.DEPLOYED))
+        run(fake, ended(Outcome.RESTORED, OLD), begins=False)
+        assert fake.active() == [OLD]
+        assert fake.made[1].states[-1] == "inactive"
+
+
 @pytest.mark.parametrize("outcome", [Outcome.ROLLED_BACK, Outcome.RESTORED])
 def test_a_commit_that_github_knows_no_deployment_of_gets_one(outcome: Outcome) -> None:
     with github() as fake:
