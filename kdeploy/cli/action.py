@@ -13,7 +13,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from kdeploy.cli.inputs import KUBECONFIG, PREFIX, SECRETS, read_inputs
+from kdeploy.cli.inputs import KUBECONFIG, PREFIX, REPORT, SECRETS, read_inputs
 from kdeploy.cli.private import keep, remove_all
 from kdeploy.cli.pull_request import read_event, refuse_fork
 from kdeploy.config.document import load
@@ -72,6 +72,8 @@ def prepare(env: MutableMapping[str, str], workspace: Path, log: TextIO) -> list
     log.write("".join(f"{line}\n" for text in dict.fromkeys(hidden) for line in masks(Secret(text))))
     log.flush()
     inputs = read_inputs(env, given, has_config=any((workspace / name).is_file() for name in NAMES))
+    if given[KUBECONFIG] and ":" not in given[KUBECONFIG]:
+        raise ConfigError("the input kubeconfig holds none", hint="give the file's content as it is, and not in base64")
     if not given[KUBECONFIG] and not env.get("KUBECONFIG"):
         refuse_fork(read_event(env))
     env.update(inputs.variables)
@@ -121,7 +123,8 @@ def _fail(error: Exception) -> NoReturn:
     def body(_: Session) -> Result:
         raise error
 
-    run_command(Flags(), body)
+    is_action = not sys.argv[1:] and os.access(Path(), os.W_OK)
+    run_command(Flags(report=REPORT) if is_action else Flags(), body)
 
 
 def _leave(number: int, frame: object) -> None:  # noqa: ARG001  (signal's signature)

@@ -63,6 +63,10 @@ class Step:
         ({}, "the input target is missing"),
         ({"target": "deployment/web", "image": "acme/web:1", "tag": "2"}, "finished image"),
         ({"verify_htpp": "/"}, 'no input "verify-htpp"'),
+        (
+            {"target": "deployment/web", "image": "acme/web", "kubeconfig": "YXBpVmVyc2lvbjogdjEK"},
+            "kubeconfig holds none",
+        ),
         ({"target": "deployment/web", "image": "acme/web", "crash_budget": "many"}, "crash-budget"),
     ],
 )
@@ -73,6 +77,7 @@ def test_bad_input_is_exit_2_with_every_output_and_one_annotation(
     assert step.code == 2, step.log
     assert list(step.outputs) == list(OUTPUTS)
     assert (step.outputs["outcome"], step.outputs["reason"]) == ("usage", "UsageError")
+    assert json.loads((tmp_path / "workspace" / step.outputs["report"]).read_text())["outcome"] == "usage"
     assert [problem in text for text in step.errors] == [True]
 
 
