@@ -11,11 +11,13 @@ from pathlib import Path
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from kdeploy.errors import ConfigError
 from kdeploy.model import HttpCheck, Target
 from kdeploy.rollout.permissions import needed
 from kdeploy.rollout.rules import rules_of
 from kdeploy.starting.guess import Guess
 from kdeploy.starting.quoting import comment, groovy, scalar
+from kdeploy.text import one_line
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -35,6 +37,11 @@ PLACES = {
     Wanted.JENKINS: "Jenkinsfile",
 }
 """Where each pipeline's CI looks for it, from the top of the checkout."""
+
+_EVALUATED = {Wanted.GITHUB: "${{", Wanted.GITLAB: "$[["}
+"""What begins an expression to a CI, in YAML's quotes too:
+https://docs.github.com/en/actions/learn-github-actions/expressions, https://docs.gitlab.com/ci/inputs/
+"""
 
 RBAC_PLACE = "deploy/kdeploy-rbac.yaml"
 
@@ -59,7 +66,8 @@ class Written:
 
 
 def make_files(guess: Guess, wanted: Collection[Wanted], places: Places) -> tuple[Written, ...]:
-    """kdeploy.yaml, then what else is wanted."""
+    """kdeploy.yaml, then what else is wanted. Raises ConfigError for a place that its CI would evaluate."""
+    _refuse_evaluated(wanted, places)
     below = f"{places.below}/" if places.below else ""
     found = [Written(path=f"{below}{places.config}", text=_fill("kdeploy.yaml", guess, places))]
     for one in Wanted:
@@ -67,6 +75,16 @@ def make_files(guess: Guess, wanted: Collection[Wanted], places: Places) -> tupl
             path = PLACES.get(one) or f"{below}{RBAC_PLACE}"
             found.append(Written(path=path, text=_fill(one.value, guess, places)))
     return tuple(found)
+
+
+def _refuse_evaluated(wanted: Collection[Wanted], places: Places) -> None:
+    for one, begin in _EVALUATED.items():
+        for what, text in (("folder", places.below), ("branch", places.branch)):
+            if one in wanted and begin in text:
+                raise ConfigError(
+                    f"the {what} {one_line(text)!r} has {begin} in its name, which {PLACES[one]} would evaluate",
+                    hint=f"rename the {what}, or leave out --{one.name.lower()}; nothing was written",
+                )
 
 
 def _fill(template: str, guess: Guess, places: Places) -> str:

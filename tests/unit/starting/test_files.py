@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kdeploy.cli.inputs import INPUTS
@@ -83,6 +83,7 @@ def test_without_a_check_or_a_dockerfile_the_config_says_so_in_comments() -> Non
 
 @given(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
 def test_hostile_names_and_paths_stay_values(one: str, two: str, three: str, why: str) -> None:
+    assume(not any(begin in place for begin in ("${{", "$[[") for place in (one, two)))  # refused: see below
     guessed = replace(
         GUESS,
         namespace=Value(text=f"n{one}", why=why),
@@ -204,6 +205,19 @@ def test_the_files_of_a_folder_below_go_where_they_are_looked_for() -> None:
         "services/web/deploy/kdeploy-rbac.yaml",
     }
     assert "kdeploy deploy --config services/web/kdeploy.yaml --report" in made["Jenkinsfile"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "begin"), [(Wanted.GITHUB, "${{"), (Wanted.GITLAB, "$[["), (Wanted.JENKINS, ""), (Wanted.RBAC, "")]
+)
+@pytest.mark.parametrize("text", ["${{ github.token }}", "$[[ inputs.x ]]"])
+def test_no_ci_evaluates_the_name_of_a_folder_or_a_branch(wanted: Wanted, begin: str, text: str) -> None:
+    for places in (Places(below=f"a{text}"), Places(branch=f"a{text}")):
+        if begin and text.startswith(begin):
+            with pytest.raises(ConfigError, match="would evaluate"):
+                make_files(GUESS, [wanted], places)
+        else:
+            assert make_files(GUESS, [wanted], places)
 
 
 def test_the_steps_name_what_is_a_placeholder_and_end_with_the_deploy() -> None:
