@@ -60,11 +60,21 @@ def release(repository: Path, version: str, image: str) -> list[str]:
             (tree / "action.yml").write_text(text, encoding="utf-8")
             git(tree, "commit", "--quiet", "--all", "--no-verify", f"--message=Release {version}")
             tags = [version, *moving_tags(version, known)]  # its own first: where it cannot be, none is moved
-            for tag in tags:
-                git(tree, "tag", "--annotate", "--force", f"--message=kdeploy {version}", tag)
+            make_tags(tree, version, tags)
         finally:
             git(repository, "worktree", "remove", "--force", str(tree))
     return tags
+
+
+def make_tags(tree: Path, version: str, tags: Sequence[str]) -> None:
+    """All of `tags` at the commit of `tree`, its own first, or none. Raises ReleaseError."""
+    for tag in tags:
+        try:
+            git(tree, "tag", "--annotate", "--force", f"--message=kdeploy {version}", tag)
+        except ReleaseError:
+            if tag != tags[0]:  # git has no v1 where there is a v1/old
+                git(tree, "tag", "--delete", tags[0])
+            raise
 
 
 def check(version: str, image: str, package: str) -> None:
@@ -104,7 +114,9 @@ def _numbers(version: re.Match[str]) -> tuple[int, ...]:
 def published(tags: Sequence[str], image: str) -> str:
     """What to do next."""
     moved = "".join(f"  git push --force origin refs/tags/{tag}\n" for tag in tags[1:])
+    early = "Mind: README, docs and examples name @v1, which a release of major version 0 does not make or move.\n"
     return (
+        f"{early if tags[0].startswith('v0.') else ''}"
         f"{' and '.join(tags)} made here, with action.yml at docker://{image}. To publish:\n"
         f"  docker buildx imagetools inspect {image}    # it is there, for every platform\n"
         f"  git push origin refs/tags/{tags[0]}\n{moved}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tools.release import ON_MAIN, ReleaseError, action, moving_tags, release
+from tools.release import ON_MAIN, ReleaseError, action, moving_tags, published, release
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "ghcr.io/acme/kdeploy@sha256:" + "a" * 64
@@ -132,6 +132,23 @@ def test_a_release_is_not_made_from_a_release(repository: Path) -> None:
 )
 def test_the_major_versions_tag_follows_its_newest_release(version: str, known: list[str], moved: list[str]) -> None:
     assert moving_tags(version, known) == moved
+
+
+@pytest.mark.parametrize("taken", ["v1.2.3/old", "v1/old"])
+def test_a_tag_that_git_cannot_make_leaves_the_others_as_they_were(repository: Path, taken: str) -> None:
+    git(repository, "tag", taken)
+    before = state(repository)
+    with pytest.raises(ReleaseError, match="git tag"):
+        release(repository, "v1.2.3", IMAGE)
+    assert state(repository) == before
+
+
+def test_both_tags_are_named_to_undo_it_and_major_0_is_told_that_the_pages_say_v1() -> None:
+    early = published(["v0.1.0", "v0"], IMAGE)
+    assert early.startswith("Mind: ")
+    assert "@v1" in early
+    assert "git tag --delete v0.1.0 v0" in early
+    assert "@v1" not in published(["v1.2.3", "v1"], IMAGE)
 
 
 def test_the_action_of_main_is_one_that_can_be_released() -> None:
