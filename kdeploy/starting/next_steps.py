@@ -27,7 +27,7 @@ def _steps(guess: Guess, wanted: Collection[Wanted], program: str) -> Iterator[s
         yield "gh secret set KUBECONFIG < FILE    # the kubeconfig of the pipeline's account"
     if Wanted.GITLAB in wanted:
         yield "in .gitlab-ci.yml: put the account that publishes kdeploy in OWNER's place"
-        yield "Settings, CI/CD, Variables: add KUBECONFIG, of type File"
+        yield "Settings, CI/CD, Variables: add KUBECONFIG, of type File, protected (protected branches alone get it)"
     if Wanted.JENKINS in wanted:
         yield 'in Jenkins: add the credentials "kubeconfig" (secret file) and "registry" (user name with password)'
     yield f"{program} doctor    # says whether a deploy can go ahead"
