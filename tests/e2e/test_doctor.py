@@ -59,5 +59,7 @@ def test_nothing_of_an_upload_stays_in_the_registry(scene: Scene) -> None:
     scene.checkout.commit(good("one"))
     examined(scene)
     folder = Path(scene.cluster.state)
-    left = [found for found in folder.rglob("_uploads/*") if scene.namespace in str(found)]
+    begun = [found for found in folder.rglob("_uploads/*") if scene.namespace in str(found)]
+    left = [found for found in begun if (found / "startedat").exists() or (found / "data").exists()]
+    assert begun  # of a cancelled one the registry keeps the empty folder, and answers 404 to whoever goes on with it
     assert left == []
