@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,11 +42,11 @@ class BuildxBuilder:
         log, deadline = Log(output=output, hide=self.hide), Deadline(time.monotonic, timeout)
         with tempfile.TemporaryDirectory(prefix="kdeploy-") as folder:
             metadata = Path(folder, "metadata.json")
-            command = buildx_command(request, str(metadata), os.environ if self.env is None else self.env)
+            own = os.environ if self.env is None else self.env
+            hidden = hidden_args(request, own)
+            command = buildx_command(request, str(metadata), hidden)
             try:
-                own = os.environ if self.env is None else self.env
-                env = {**own, **hidden_args(request, own)}
-                code = self.stream(command, line=log, timeout=timeout, env=env)
+                code = self.stream(command, line=log, timeout=timeout, env={**own, **hidden})
                 if code:
                     text = text_of(request.dockerfile)
                     raise build_failure(log.lines, pushed_name(request), self.title, request.dockerfile, text)
@@ -62,13 +62,12 @@ class BuildxBuilder:
         return Image(repository=request.repository, tag=request.tag, digest=digest)
 
 
-def buildx_command(request: BuildRequest, metadata_file: str, env: Mapping[str, str] | None = None) -> list[str]:
-    """The command line of a build; `env` is the client's own environment. Pure."""
+def buildx_command(request: BuildRequest, metadata_file: str, hidden: Collection[str] = ()) -> list[str]:
+    """The command line of a build; the values of the build arguments that are `hidden` are not on it. Pure."""
     command = ["docker", "buildx", "build", "--push", "--progress", "plain", "--metadata-file", metadata_file]
     command += ["--tag", str(pushed_name(request)), "--file", request.dockerfile]
     for name, value in request.labels.items():
         command += ["--label", f"{name}={value}"]
-    hidden = hidden_args(request, env or {})
     for name, value in request.args.items():
         command += ["--build-arg", name if name in hidden else f"{name}={value}"]
     for secret in request.secrets:

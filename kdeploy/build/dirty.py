@@ -10,6 +10,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from kdeploy.build.dockerignore import is_ignored, parse_dockerignore
@@ -18,35 +19,43 @@ from kdeploy.errors import ConfigError
 from kdeploy.text import one_line
 
 _CHUNK = 1 << 20
+_STATUS = ("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--ignored=matching")
 
 
-def changed_files(git: Git, context: str, dockerfile: str | None) -> tuple[str, ...]:
-    """The changed, deleted and untracked files, as paths relative to the context, sorted. Raises ConfigError."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unversioned:
+    """What goes into the build and is not the commit's, as paths relative to the context, sorted. `changed`: changed,
+    deleted and untracked files. `ignored`: files and whole folders that git ignores and .dockerignore does not.
+    """
+
+    changed: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+
+def unversioned(git: Git, context: str, dockerfile: str | None) -> Unversioned:
+    """Asks git once. Raises ConfigError."""
     places = ["."]
     if dockerfile and Path(context).resolve() not in Path(dockerfile).resolve().parents:
         places.append(str(Path(dockerfile).resolve()))
-    finished = git("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--", *places)
+    finished = git(*_STATUS, "--", *places)
     if finished.code and len(places) > 1 and "outside repository" in finished.err:
-        finished = git("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--", ".")
+        finished = git(*_STATUS, "--", ".")
     if finished.code:
         raise ConfigError(f"git status failed in {context}: {one_line(finished.err)}", hint="try git status there")
-    top = git.text("rev-parse", "--show-cdup")
-    base = Path(context, top)
-    paths = (os.path.relpath(base / entry[3:], context) for entry in parse_status(finished.out))
-    return tuple(sorted(_sent_to_builder(context, dockerfile, paths)))
-
-
-def ignored_files(git: Git, context: str, dockerfile: str | None) -> tuple[str, ...]:
-    """The files and folders that git ignores and the build gets all the same, as paths relative to the context."""
-    finished = git("status", "--porcelain=v1", "-z", "--ignored=matching", "--untracked-files=all", "--", ".")
     base = Path(context, git.text("rev-parse", "--show-cdup"))
-    entries = (os.fsdecode(entry[3:]) for entry in finished.out.split(b"\0") if entry.startswith(b"!! "))
-    return tuple(sorted(_sent_to_builder(context, dockerfile, (os.path.relpath(base / e, context) for e in entries))))
+    entries = parse_status(finished.out)
+
+    def sent(is_ignored: bool) -> tuple[str, ...]:
+        paths = (os.path.relpath(base / path, context) for code, path in entries if (code == "!!") is is_ignored)
+        return tuple(sorted(_sent_to_builder(context, dockerfile, paths)))
+
+    return Unversioned(changed=sent(False), ignored=sent(True))
 
 
-def parse_status(output: bytes) -> Iterator[str]:
-    """The entries of `git status --porcelain=v1 -z`: two letters, a space, a path from the top of the checkout."""
-    return (os.fsdecode(entry) for entry in output.split(b"\0") if len(entry) > 3)
+def parse_status(output: bytes) -> list[tuple[str, str]]:
+    """The entries of `git status --porcelain=v1 -z`: two letters, and after a space a path from the checkout's top."""
+    entries = (os.fsdecode(entry) for entry in output.split(b"\0") if len(entry) > 3)
+    return [(entry[:2], entry[3:]) for entry in entries]
 
 
 def content_hash(context: str, paths: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kdeploy.build.dirty import changed_files, content_hash, ignored_files, whole_hash
+from kdeploy.build.dirty import content_hash, unversioned, whole_hash
 from kdeploy.build.git import Git, is_full_sha
 from kdeploy.errors import ConfigError
 from kdeploy.process import Run, run
@@ -70,16 +70,15 @@ def inspect(
     head = git.resolve("HEAD")
     wanted = None if commit is None else git.resolve(commit) or commit
     chosen, origin, notes = choose_commit(wanted, head, env)
-    dirty = changed_files(git, context, dockerfile)
-    ignored = ignored_files(git, context, dockerfile)
+    beside = unversioned(git, context, dockerfile)
     remote = web_address(remote_of(git))
     return Source(
         commit=chosen,
         origin=origin,
         head=head,
-        dirty=dirty,
-        dirty_hash=content_hash(context, dirty) if dirty else "",
-        unversioned=whole_hash(context, ignored) if ignored else "",
+        dirty=beside.changed,
+        dirty_hash=content_hash(context, beside.changed) if beside.changed else "",
+        unversioned=whole_hash(context, beside.ignored) if beside.ignored else "",
         folder=git.text("rev-parse", "--show-prefix").rstrip("/"),
         remote=remote,
         created=git.text("show", "-s", "--format=%cI", f"{chosen}^{{commit}}"),

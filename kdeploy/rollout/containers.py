@@ -18,7 +18,7 @@ def env_secrets(obj: Obj) -> Iterator[Secret]:
     What is a part of its name, namespace or images is none: outputs must go on naming those.
     """
     spec, metadata = _pod_spec(obj), obj.get("metadata") or {}
-    containers = [one for kind in ("initContainers", "containers") for one in spec.get(kind) or ()]
+    containers = [one for _, one in all_containers({"spec": spec})]
     own = [str(metadata.get("name")), str(metadata.get("namespace")), *(str(one.get("image")) for one in containers)]
     for variable in (variable for container in containers for variable in container.get("env") or ()):
         name, value = str(variable.get("name", "")), str(variable.get("value") or "")

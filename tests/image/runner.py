@@ -130,6 +130,8 @@ class Job:
             **_inputs(inputs),
             **_context(),
             "GITHUB_SHA": self.sha,
+            "RUNNER_TEMP": str(temp),  # these two are paths of the machine, which the container does not have
+            "RUNNER_WORKSPACE": str(self.workspace.parent),
             "HOME": "/github/home",
         }
         environment |= {name: f"/github/file_commands/{path.name}" for name, path in files.items()}
@@ -222,9 +224,7 @@ def _context() -> dict[str, str]:
         "NAME": "GitHub Actions 1",
         "OS": "Linux",
         "ARCH": "X64",
-        "TEMP": "/home/runner/work/_temp",
         "TOOL_CACHE": "/opt/hostedtoolcache",
-        "WORKSPACE": "/home/runner/work/shop",
     }
     actions = {
         "RUNTIME_URL": "https://actions.example/",

@@ -9,7 +9,7 @@ from typing import Any
 import docker
 import pytest
 
-from kdeploy.build.buildx import BuildxBuilder, buildx_command
+from kdeploy.build.buildx import BuildxBuilder, buildx_command, hidden_args
 from kdeploy.build.classic import ClassicBuilder
 from kdeploy.build.failure import build_failure
 from kdeploy.build.plan import INPUTS_LABEL, REVISION_LABEL
@@ -83,7 +83,7 @@ def test_the_command_line_of_buildx_says_everything_as_arguments_of_their_own() 
     request = replace(
         REQUEST, target="app", secrets=("id=npm,env=NPM",), platforms=("linux/amd64", "linux/arm64"), context="/s; rm x"
     )
-    assert buildx_command(request, "/tmp/m") == [
+    assert buildx_command(request, "/tmp/m", hidden_args(request, {})) == [
         *("docker", "buildx", "build", "--push", "--progress", "plain", "--metadata-file", "/tmp/m"),
         *("--tag", f"reg.example/acme/web:{COMMIT}", "--file", "/src/Dockerfile"),
         *("--label", f"{REVISION_LABEL}={COMMIT}", "--label", f"{INPUTS_LABEL}=inputs"),
