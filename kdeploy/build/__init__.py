@@ -42,7 +42,8 @@ __all__ = [
 
 def inspect_source(options: BuildOptions, commit: str | None, env: Mapping[str, str], deadline: Deadline) -> Source:
     """What would be built: the commit, whether files are changed, notes for the person. Raises ConfigError."""
-    return inspect(options.context, commit, env, dockerfile=options.dockerfile, run=within(deadline))
+    run, check = within(deadline), deadline.remaining
+    return inspect(options.context, commit, env, dockerfile=options.dockerfile, run=run, check=check)
 
 
 def request_build(

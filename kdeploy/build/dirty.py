@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +19,15 @@ from kdeploy.errors import ConfigError
 from kdeploy.text import one_line
 
 _CHUNK = 1 << 20
-_STATUS = ("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--ignored=matching")
+Check = Callable[[], object]
+_STATUS = ("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--ignored=traditional")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unversioned:
     """What goes into the build and is not the commit's, as paths relative to the context, sorted. `changed`: changed,
-    deleted and untracked files. `ignored`: files and whole folders that git ignores and .dockerignore does not.
+    deleted and untracked files. `ignored`: those that git ignores and .dockerignore does not, file by file, since an
+    exception of .dockerignore may stand below a folder that it leaves out.
     """
 
     changed: tuple[str, ...]
@@ -58,19 +60,29 @@ def parse_status(output: bytes) -> list[tuple[str, str]]:
     return [(entry[:2], entry[3:]) for entry in entries]
 
 
-def content_hash(context: str, paths: Sequence[str]) -> str:
-    """8 hex digits that name the paths and all that they hold: the same changes give the same hash."""
-    return whole_hash(context, paths)[:8]
+def content_hash(context: str, paths: Sequence[str], check: Check = lambda: None) -> str:
+    """A SHA-256 in hex that names the paths and all that they hold: the same files give the same hash.
 
-
-def whole_hash(context: str, paths: Sequence[str]) -> str:
-    """The same as a whole SHA-256 in hex."""
+    `check` is called between the pieces, and may raise TimeoutError: nobody knows how much there is. Raises ConfigError
+    then.
+    """
     digest = hashlib.sha256()
     for path in paths:
         for piece in _pieces(Path(context, path)):
+            _in_time(check, context)
             digest.update(b"%d:" % len(piece) + piece)
         digest.update(os.fsencode(path) + b"\0")
     return digest.hexdigest()
+
+
+def _in_time(check: Check, context: str) -> None:
+    try:
+        check()
+    except TimeoutError as error:
+        raise ConfigError(
+            f"the files of {context} that are in no commit could not be read in time",
+            hint="leave out by .dockerignore what the build does not need, or raise --build-timeout",
+        ) from error
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

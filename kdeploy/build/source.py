@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kdeploy.build.dirty import content_hash, unversioned, whole_hash
+from kdeploy.build.dirty import Check, content_hash, unversioned
 from kdeploy.build.git import Git, is_full_sha
 from kdeploy.errors import ConfigError
 from kdeploy.process import Run, run
@@ -54,9 +54,16 @@ class Source:
 
 
 def inspect(
-    context: str, commit: str | None, env: Mapping[str, str], *, dockerfile: str | None = None, run: Run = run
+    context: str,
+    commit: str | None,
+    env: Mapping[str, str],
+    *,
+    dockerfile: str | None = None,
+    run: Run = run,
+    check: Check = lambda: None,
 ) -> Source:
     """Looks at the build context. `commit` is what --commit says; `dockerfile` counts as part of it wherever it lies.
+    `run` and `check` raise TimeoutError when no time is left.
 
     Raises ConfigError where the folder is missing, or neither it nor the flags or the environment name a commit.
     """
@@ -66,7 +73,7 @@ def inspect(
     top = git.top()
     if top is None:
         chosen, origin, notes = choose_commit(commit, None, env)
-        return Source(commit=chosen, origin=origin, notes=notes, unversioned=whole_hash(context, ["."]))
+        return Source(commit=chosen, origin=origin, notes=notes, unversioned=content_hash(context, ["."], check))
     head = git.resolve("HEAD")
     wanted = None if commit is None else git.resolve(commit) or commit
     chosen, origin, notes = choose_commit(wanted, head, env)
@@ -77,8 +84,8 @@ def inspect(
         origin=origin,
         head=head,
         dirty=beside.changed,
-        dirty_hash=content_hash(context, beside.changed) if beside.changed else "",
-        unversioned=whole_hash(context, beside.ignored) if beside.ignored else "",
+        dirty_hash=content_hash(context, beside.changed, check)[:8] if beside.changed else "",
+        unversioned=content_hash(context, beside.ignored, check) if beside.ignored else "",
         folder=git.text("rev-parse", "--show-prefix").rstrip("/"),
         remote=remote,
         created=git.text("show", "-s", "--format=%cI", f"{chosen}^{{commit}}"),

@@ -298,6 +298,29 @@ def test_what_git_ignores_and_the_build_gets_is_an_input_of_the_image(repo: Path
     assert look(repo).unversioned == ""
 
 
+def test_what_is_left_out_but_for_a_file_below_counts_by_that_file(repo: Path) -> None:
+    (repo / "ignored").mkdir()
+    (repo / "ignored" / "app.py").write_text("1")
+    (repo / ".dockerignore").write_text("ignored\n!ignored/app.py\n")
+    commit(repo)
+    one = request_of(repo)[0]
+    (repo / "ignored" / "other.py").write_text("not sent")
+    assert request_of(repo)[0] == one
+    (repo / "ignored" / "app.py").write_text("2")
+    assert request_of(repo)[0] != one
+
+
+def test_files_without_end_are_not_read_beyond_the_time(repo: Path) -> None:
+    (repo / "ignored").write_text("1")
+
+    def check() -> None:
+        raise TimeoutError
+
+    with pytest.raises(ConfigError, match="in time") as caught:
+        inspect(str(repo), None, ENV, check=check)
+    assert "--build-timeout" in caught.value.hint
+
+
 def test_outside_of_git_an_image_never_passes_for_the_commits_own(repo: Path) -> None:
     head = git(repo, "rev-parse", "HEAD")
     clean = request_of(repo)

@@ -6,7 +6,6 @@ import json
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,7 @@ import pytest
 from kdeploy.model import Kind
 from tests.contract.api_server import Reply, running
 from tests.contract.cluster.conftest import fill, kubeconfig
-from tests.contract.sandbox.sandboxes import ENV, Sandbox, kdeploy, push, sandbox
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with sandbox(tmp_path_factory.mktemp("sandbox") / "state") as found:
-        yield found
+from tests.contract.sandbox.sandboxes import ENV, Sandbox, kdeploy, push
 
 
 @pytest.fixture

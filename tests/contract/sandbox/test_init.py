@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,13 +17,7 @@ import pytest
 from kdeploy.config.file import read_config
 from tests.contract.api_server import running
 from tests.contract.cluster.conftest import kubeconfig
-from tests.contract.sandbox.sandboxes import ENV, Sandbox, sandbox
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with sandbox(tmp_path_factory.mktemp("sandbox") / "state") as found:
-        yield found
+from tests.contract.sandbox.sandboxes import ENV, Sandbox
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,12 +39,6 @@ while True:
     connection.close()
 """
 PROCESS = {"Labels": {"dev.kdeploy.sandbox.run": "process"}, "WorkingDir": "/app", "Entrypoint": ["python3", "app.py"]}
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with sandbox(tmp_path_factory.mktemp("sandbox") / "state") as there:
-        yield there
 
 
 def pod(name: str, image: str, **fields: Any) -> dict[str, Any]:
