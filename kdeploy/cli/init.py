@@ -47,9 +47,9 @@ def init(
 
     Exit 2: a file is there already, and nobody said that it may be overwritten; then nothing was written.
     """
-    from kdeploy.cli.beginning import Asked, begin
+    from kdeploy.cli.initializing import Asked, begin
     from kdeploy.cli.plain import told
-    from kdeploy.starting.files import Wanted
+    from kdeploy.init.files import Wanted
 
     wanted = {Wanted.GITHUB: github, Wanted.GITLAB: gitlab, Wanted.JENKINS: jenkins, Wanted.RBAC: rbac}
     asked = Asked(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from kdeploy.init.dockerfile import Dockerfile
 from kdeploy.model import Obj
 from kdeploy.reference import same_repository
 from kdeploy.rollout.template import template_of
-from kdeploy.starting.dockerfile import Dockerfile
 
 _PATH = re.compile(r"/[\w./~%?&=+:@,;!$'()*-]*")
 _LARGEST_PORT = 65535

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kdeploy.starting.look import find_dockerfiles
+from kdeploy.init.look import find_dockerfiles
 
 
 def test_the_nearest_comes_first_and_the_plain_one_before_its_variants(tmp_path: Path) -> None:

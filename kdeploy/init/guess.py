@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdeploy.config.target import Workload, parse_workload
+from kdeploy.init.checks import CheckGuess, guess_check
+from kdeploy.init.dockerfile import Dockerfile
+from kdeploy.init.images import container_images, is_own, of_remote, placeholder, runs, runs_named
 from kdeploy.model import Kind, Obj
 from kdeploy.reference import derive_repository, parse
 from kdeploy.rollout.objects import all_containers, kind_of, name_of
 from kdeploy.rollout.template import template_of
-from kdeploy.starting.checks import CheckGuess, guess_check
-from kdeploy.starting.dockerfile import Dockerfile
-from kdeploy.starting.images import container_images, is_own, of_remote, placeholder, runs, runs_named
 from kdeploy.text import one_line
 
 _SHOWN = 5

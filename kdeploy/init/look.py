@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from kdeploy.starting.dockerfile import Dockerfile, read_hints
+from kdeploy.init.dockerfile import Dockerfile, read_hints
 
 _NAME = re.compile(r"(?:(?:Docker|Container)file(?:\.[\w.-]+)?|[\w.-]+\.(?:Docker|Container)file)")
 _FOREIGN = frozenset({"node_modules", "vendor", "venv", "third_party", "target", "dist"})

@@ -12,11 +12,11 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from kdeploy.errors import ConfigError
+from kdeploy.init.guess import Guess
+from kdeploy.init.quoting import comment, groovy, scalar
 from kdeploy.model import HttpCheck, Target
 from kdeploy.rollout.permissions import needed
 from kdeploy.rollout.rules import rules_of
-from kdeploy.starting.guess import Guess
-from kdeploy.starting.quoting import comment, groovy, scalar
 from kdeploy.text import one_line
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Iterator
 
-from kdeploy.starting.files import RBAC_PLACE, Wanted
-from kdeploy.starting.guess import Guess
+from kdeploy.init.files import RBAC_PLACE, Wanted
+from kdeploy.init.guess import Guess
 
 
 def next_steps(guess: Guess, wanted: Collection[Wanted], program: str) -> tuple[str, ...]:

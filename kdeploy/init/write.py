@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kdeploy.errors import ConfigError
-from kdeploy.starting.files import Written
+from kdeploy.init.files import Written
 from kdeploy.text import one_line
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from kdeploy.errors import ConfigError
+from kdeploy.init.dockerfile import Dockerfile, read_hints
+from kdeploy.init.guess import Found, Guess, guess
+from kdeploy.init.images import of_remote
 from kdeploy.model import Kind, Obj
-from kdeploy.starting.dockerfile import Dockerfile, read_hints
-from kdeploy.starting.guess import Found, Guess, guess
-from kdeploy.starting.images import of_remote
 
 REMOTE = "https://github.com/Acme/Web_Shop"
 

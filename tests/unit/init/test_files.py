@@ -14,15 +14,15 @@ from kdeploy.config.file import parse_config
 from kdeploy.config.flags import Flags
 from kdeploy.config.settings import Settings, resolve
 from kdeploy.errors import ConfigError
+from kdeploy.init.checks import CheckGuess
+from kdeploy.init.dockerfile import Dockerfile
+from kdeploy.init.files import Places, Wanted, Written, make_files
+from kdeploy.init.guess import Build, Found, Guess, Value, guess
+from kdeploy.init.next_steps import next_steps
+from kdeploy.init.quoting import groovy, scalar
+from kdeploy.init.write import refuse_taken, taken, write_all
 from kdeploy.model import HttpCheck, Kind, Permission, Target
 from kdeploy.rollout.permissions import needed
-from kdeploy.starting.checks import CheckGuess
-from kdeploy.starting.dockerfile import Dockerfile
-from kdeploy.starting.files import Places, Wanted, Written, make_files
-from kdeploy.starting.guess import Build, Found, Guess, Value, guess
-from kdeploy.starting.next_steps import next_steps
-from kdeploy.starting.quoting import groovy, scalar
-from kdeploy.starting.write import refuse_taken, taken, write_all
 from tests.unit.rollout.test_rbac_example import granted, objects
 
 GUESS = guess(

@@ -14,13 +14,13 @@ from kdeploy.cli.seeing import Sight, look_at_cluster
 from kdeploy.clock import Deadline, SystemClock
 from kdeploy.config.file import NAMES, read_config
 from kdeploy.errors import ConfigError
+from kdeploy.init.files import PLACES, Places, Wanted, Written, make_files
+from kdeploy.init.guess import Found, Guess, guess
+from kdeploy.init.look import find_dockerfiles
+from kdeploy.init.next_steps import next_steps
+from kdeploy.init.write import refuse_taken, taken, write_all
 from kdeploy.report.redact import Redactor
 from kdeploy.report.wording import marks_for
-from kdeploy.starting.files import PLACES, Places, Wanted, Written, make_files
-from kdeploy.starting.guess import Found, Guess, guess
-from kdeploy.starting.look import find_dockerfiles
-from kdeploy.starting.next_steps import next_steps
-from kdeploy.starting.write import refuse_taken, taken, write_all
 from kdeploy.text import one_line
 
 GIT_SECONDS = 10.0
