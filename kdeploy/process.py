@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kdeploy.clock import Deadline
-from kdeploy.secret import VARIABLES
+from kdeploy.secret import PRIVATE
 from kdeploy.text import one_line
 
 NOT_FOUND = 127
@@ -157,7 +157,7 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         list(command),
-        env={name: value for name, value in (os.environ if env is None else env).items() if name not in VARIABLES},
+        env={name: value for name, value in (os.environ if env is None else env).items() if name not in PRIVATE},
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=stderr,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-VARIABLES = ("KDEPLOY_REGISTRY_PASSWORD", "KDEPLOY_GITHUB_TOKEN")
+REGISTRY_PASSWORD, GITHUB_TOKEN = "KDEPLOY_REGISTRY_PASSWORD", "KDEPLOY_GITHUB_TOKEN"
+PRIVATE = (REGISTRY_PASSWORD, GITHUB_TOKEN)
 """Variables of kdeploy's own that hold a secret: no child gets them."""
 
 _SECRETS = frozenset(

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from kdeploy.cli.login import USERNAME
 from kdeploy.config.nearest import did_you_mean
 from kdeploy.errors import ConfigError
 from kdeploy.reference import parse
+from kdeploy.secret import GITHUB_TOKEN, REGISTRY_PASSWORD
 from kdeploy.text import one_line
 
 PREFIX = "INPUT_"
@@ -66,17 +68,17 @@ KUBECONFIG = "kubeconfig"
 VARIABLES: Mapping[str, tuple[Shape, str, str]] = {
     "registry-username": (
         Shape.TEXT,
-        "KDEPLOY_REGISTRY_USERNAME",
+        USERNAME,
         "The user of the registry that is pushed to [who started the run].",
     ),
     "registry-password": (
         Shape.SECRET,
-        "KDEPLOY_REGISTRY_PASSWORD",
+        REGISTRY_PASSWORD,
         "That user's password or token; for ghcr.io github.token, with the permission packages: write.",
     ),
     "github-token": (
         Shape.SECRET,
-        "KDEPLOY_GITHUB_TOKEN",
+        GITHUB_TOKEN,
         "Shows the deploy among the repository's deployments; takes the permission deployments: write.",
     ),
 }

@@ -14,12 +14,12 @@ from kdeploy.cli.private import keep
 from kdeploy.config.settings import Settings
 from kdeploy.errors import ConfigError
 from kdeploy.reference import Reference
-from kdeploy.secret import Secret
+from kdeploy.secret import REGISTRY_PASSWORD, Secret
 
 if TYPE_CHECKING:
     from kdeploy.build.credentials import Login
 
-USERNAME, PASSWORD = "KDEPLOY_REGISTRY_USERNAME", "KDEPLOY_REGISTRY_PASSWORD"
+USERNAME = "KDEPLOY_REGISTRY_USERNAME"
 _USERS = (USERNAME, "GITHUB_ACTOR", "CI_REGISTRY_USER")
 
 
@@ -27,17 +27,20 @@ def registry_login(env: Mapping[str, str]) -> Login | None:
     """The login that `env` has; None where no password is given. Raises ConfigError where only a half is."""
     from kdeploy.build.credentials import Login
 
-    username, password = next((env[name] for name in _USERS if env.get(name)), ""), env.get(PASSWORD, "").strip()
+    username, password = (
+        next((env[name] for name in _USERS if env.get(name)), ""),
+        env.get(REGISTRY_PASSWORD, "").strip(),
+    )
     if not password and env.get(USERNAME):
         raise ConfigError(
             f"the registry's user name is given ({USERNAME}) and its password is empty",
-            hint=f"set {PASSWORD}; a CI's protected secrets are empty on branches that may not have them",
+            hint=f"set {REGISTRY_PASSWORD}; a CI's protected secrets are empty on branches that may not have them",
         )
     if not password:
         return None
     if not username:
         raise ConfigError(
-            f"the registry's password is given ({PASSWORD}) and no user name", hint=f"set {USERNAME} as well"
+            f"the registry's password is given ({REGISTRY_PASSWORD}) and no user name", hint=f"set {USERNAME} as well"
         )
     return Login(username=username, password=Secret(password))
 
@@ -59,5 +62,5 @@ def docker_env(env: Mapping[str, str], settings: Settings) -> Mapping[str, str]:
     for entry in own.iterdir() if own.is_dir() else ():
         if entry.name != file.name:
             file.with_name(entry.name).symlink_to(entry.absolute())
-    others = {name: value for name, value in env.items() if name not in (USERNAME, PASSWORD)}
+    others = {name: value for name, value in env.items() if name not in (USERNAME, REGISTRY_PASSWORD)}
     return {**others, "DOCKER_CONFIG": str(file.parent)}

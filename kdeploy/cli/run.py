@@ -32,7 +32,7 @@ from kdeploy.report.renderer import Renderer, renderer, wants_live
 from kdeploy.report.sinks import PlainSink, Sink, shows_at
 from kdeploy.report.value import Report, Timings
 from kdeploy.report.wording import defused
-from kdeploy.secret import Secret
+from kdeploy.secret import GITHUB_TOKEN, Secret
 from kdeploy.signals import Signals
 from kdeploy.text import one_line
 
@@ -153,9 +153,9 @@ def _for_github(flags: Flags, env: Mapping[str, str], err: TextIO, redactor: Red
 
 
 def _deployment(flags: Flags, env: Mapping[str, str], err: TextIO, redactor: Redactor) -> list[Sink]:
-    from kdeploy.github.plan import TOKEN, deployment_of
+    from kdeploy.github.plan import deployment_of
 
-    redactor.add(Secret(env.get(TOKEN, "")))
+    redactor.add(Secret(env.get(GITHUB_TOKEN, "")))
     found = deployment_of(env, flags)
     if isinstance(found, str):
         err.write(f"! warning: GitHub is told of no deployment: {found}\n")

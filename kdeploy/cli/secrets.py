@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from kdeploy.config.settings import Settings
 from kdeploy.model import HttpCheck
-from kdeploy.secret import VARIABLES, Secret, is_secret
+from kdeploy.secret import PRIVATE, Secret, is_secret
 
 LARGEST = 64 * 1024
 """Bytes: a larger file is no token, and looking for it in each line would cost too much."""
@@ -23,7 +23,7 @@ PLAIN = frozenset({"accept", "accept-language", "content-type", "host", "user-ag
 
 def known_secrets(settings: Settings, env: Mapping[str, str]) -> Iterator[Secret]:
     """Those that the settings name or hold. A file that cannot be read is the builder's to complain about."""
-    yield from (Secret(env[name]) for name in VARIABLES if env.get(name))
+    yield from (Secret(env[name]) for name in PRIVATE if env.get(name))
     for check in settings.checks:
         yield from _of_check(check)
     yield from (Secret(value) for name, value in settings.build.args if is_secret(name, value))

@@ -25,6 +25,10 @@ _BEFORE_PLUGIN = ("token", "tokenFile")
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
+_LONGEST_NAME = 255
+"""Bytes of a file's name, on all that kdeploy runs on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """One kubeconfig context, or the pod's own service account where `paths` is empty.
@@ -47,10 +51,6 @@ class Context:
 def default_namespace(flag: str | None, context: Context) -> str:
     """The namespace to work in: the flag's, else the context's, else "default"."""
     return flag or context.namespace or "default"
-
-
-_LONGEST_NAME = 255
-"""Bytes of a file's name, on all that kdeploy runs on."""
 
 
 def choose_context(

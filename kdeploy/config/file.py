@@ -14,7 +14,6 @@ from kdeploy.config import document
 from kdeploy.config.nearest import did_you_mean
 from kdeploy.config.shape import Environment, File, Service, decode_duration
 from kdeploy.errors import ConfigError
-from kdeploy.model import Location
 from kdeploy.text import one_line
 
 NAMES = ("kdeploy.yaml", "kdeploy.yml")
@@ -140,8 +139,7 @@ def _error(
 ) -> ConfigError:
     line = line or document.line_of(data, path)
     shown = one_line(_show(path), 120)
-    where = f"{source}:{line}: {shown}" if shown else f"{source}:{line}"
-    return ConfigError(f"{where}: {problem}", hint=hint, location=Location(file=source, line=line))
+    return document.error_at(source, line, f"{shown}: {problem}" if shown else problem, hint)
 
 
 def _show(path: Sequence[_Step]) -> str:

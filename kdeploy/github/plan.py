@@ -17,10 +17,9 @@ from kdeploy.model import Outcome
 from kdeploy.provenance import provenance
 from kdeploy.reference import commit_of_tag
 from kdeploy.report.value import Report
-from kdeploy.secret import Secret
+from kdeploy.secret import GITHUB_TOKEN, Secret
 from kdeploy.text import one_line
 
-TOKEN = "KDEPLOY_GITHUB_TOKEN"  # noqa: S105  (its variable's name)
 State = Literal["in_progress", "success", "failure", "error", "inactive"]
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+")
@@ -54,7 +53,7 @@ def deployment_of(env: Mapping[str, str], flags: Flags) -> Deployment | str | No
     The environment is called as in kdeploy.yaml, else "production", GitHub's own default. A service that is named has
     one of its own ("prod/web"), or a success of one would make the others' deployments inactive.
     """
-    token = env.get(TOKEN, "").strip()
+    token = env.get(GITHUB_TOKEN, "").strip()
     if not token or flags.dry_run:
         return None
     api = env.get("GITHUB_API_URL") or "https://api.github.com"
