@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import hashlib
+import io
 import json
+import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -246,3 +249,25 @@ class Shop:
 
 def sha256(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def base_layer(*members: tuple[str, bytes, Any]) -> tuple[bytes, bytes]:
+    """A gzipped layer and its plain text, of (name, type, mode or link target)."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, kind, more in members:
+            info = tarfile.TarInfo(name)
+            info.type = kind
+            if kind == tarfile.SYMTYPE:
+                info.linkname = more
+            else:
+                info.mode = more
+            archive.addfile(info)
+    return gzip.compress(buffer.getvalue(), mtime=0), buffer.getvalue()
+
+
+BASE = (
+    ("tmp", tarfile.DIRTYPE, 0o1777),
+    ("usr/bin", tarfile.DIRTYPE, 0o755),
+    ("bin", tarfile.SYMTYPE, "usr/bin"),
+)

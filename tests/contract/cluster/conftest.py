@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -84,3 +85,14 @@ def connected(tmp_path: Path, server: ApiServer, clock: SystemClock) -> Iterator
 @pytest.fixture
 def cluster(connected: Connect) -> KubernetesCluster:
     return connected()
+
+
+def soon(seconds: float = 5.0) -> float:
+    return time.monotonic() + seconds
+
+
+@pytest.fixture
+def opened(cluster: KubernetesCluster, server: ApiServer, target: Target) -> KubernetesCluster:
+    cluster.open(target, soon())
+    eventually(lambda: server.watching() == 3)
+    return cluster

@@ -1,3 +1,5 @@
+"""Reads of a real HTTP server that speaks as an API server does: how many, how long, and what is made of answers."""
+
 from __future__ import annotations
 
 import threading
@@ -8,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from kdeploy import __version__
 from kdeploy.cluster import transport
 from kdeploy.cluster.client import KubernetesCluster
-from kdeploy.cluster.transport import Request
-from kdeploy.errors import ClusterError, PatchConflictError, UnreachableError
-from kdeploy.model import Kind, Permission, Reason, Target
+from kdeploy.errors import ClusterError, UnreachableError
+from kdeploy.model import Kind, Reason, Target
 from tests.contract.api_server import ApiServer, Reply, eventually, failed
+from tests.contract.cluster.conftest import soon
 
 TEST_UID = {"op": "test", "path": "/metadata/uid", "value": "uid-deployments-web"}
 SET_IMAGE = {"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "web:2"}
@@ -23,17 +24,6 @@ MARK = {"op": "add", "path": "/metadata/annotations/kdeploy.dev~1verified", "val
 
 def shows(cluster: KubernetesCluster, phase: str) -> bool:
     return phase in [pod.get("phase") for pod in cluster.snapshot().pods]
-
-
-def soon(seconds: float = 5.0) -> float:
-    return time.monotonic() + seconds
-
-
-@pytest.fixture
-def opened(cluster: KubernetesCluster, server: ApiServer, target: Target) -> KubernetesCluster:
-    cluster.open(target, soon())
-    eventually(lambda: server.watching() == 3)
-    return cluster
 
 
 def test_a_good_deploy_costs_eleven_requests(cluster: KubernetesCluster, server: ApiServer, target: Target) -> None:
@@ -79,131 +69,6 @@ def test_a_workload_replaced_since_preflight_is_seen_by_its_own_selector(
     assert server.of("LIST pods")[-1].query == {"labelSelector": "app=another"}
     assert server.of("WATCH pods")[0].query["labelSelector"] == "app=another"
     assert cluster.requests == 8
-
-
-def test_a_patch_is_json_patch_by_our_own_field_manager(opened: KubernetesCluster, server: ApiServer) -> None:
-    patched = opened.patch([TEST_UID, SET_IMAGE], soon())
-    assert patched["spec"]["template"]["spec"]["containers"][0]["image"] == "web:2"
-    sent = server.of("PATCH deployments")[0]
-    assert sent.headers["content-type"] == "application/json-patch+json"
-    assert sent.headers["user-agent"] == f"kdeploy/{__version__}"
-    assert sent.query == {"fieldManager": "kdeploy"}
-    assert sent.body == [TEST_UID, SET_IMAGE]
-
-
-def test_no_snapshot_after_a_patch_is_older_than_the_patch(opened: KubernetesCluster, server: ApiServer) -> None:
-    server.mute_watches()
-    patched = opened.patch([SET_IMAGE], soon())
-    assert opened.snapshot().workload == patched
-
-
-def test_a_dry_run_changes_neither_the_cluster_nor_the_view(opened: KubernetesCluster, server: ApiServer) -> None:
-    before = opened.snapshot().workload
-    opened.patch([SET_IMAGE], soon(), dry_run=True)
-    assert server.of("PATCH deployments")[0].query == {"fieldManager": "kdeploy", "dryRun": "All"}
-    assert opened.snapshot().workload is before
-
-
-def test_a_failed_test_is_a_conflict(opened: KubernetesCluster) -> None:
-    with pytest.raises(PatchConflictError) as caught:
-        opened.patch([{**TEST_UID, "value": "another"}, SET_IMAGE], soon())
-    assert (caught.value.status, caught.value.reason) == (422, Reason.CONFLICT)
-
-
-@pytest.mark.parametrize(
-    ("status", "reason", "message", "expected", "hint"),
-    [
-        (403, "Forbidden", "User cannot patch", Reason.FORBIDDEN, "grant: patch deployments (apps) in namespace shop"),
-        (403, "Forbidden", "exceeded quota: pods", Reason.QUOTA_EXCEEDED, "quota"),
-        (403, "Forbidden", 'admission webhook "x" denied the request: no', Reason.ADMISSION_DENIED, "policy"),
-        (400, "BadRequest", 'admission webhook "x" denied the request: no', Reason.ADMISSION_DENIED, "policy"),
-        (422, "Invalid", "ValidatingAdmissionPolicy 'p' denied request: no", Reason.ADMISSION_DENIED, "policy"),
-        (404, "NotFound", "not found", Reason.NOT_FOUND, "name"),
-    ],
-)
-def test_a_refused_patch_says_who_refuses_and_what_to_do(
-    opened: KubernetesCluster, server: ApiServer, status: int, reason: str, message: str, expected: Reason, hint: str
-) -> None:
-    server.answer("PATCH deployments", failed(status, reason, message))
-    with pytest.raises(ClusterError) as caught:
-        opened.patch([SET_IMAGE], soon())
-    assert (caught.value.reason, caught.value.status) == (expected, status)
-    assert hint in caught.value.hint
-    assert message in caught.value.message
-    assert not isinstance(caught.value, UnreachableError | PatchConflictError)
-
-
-def test_a_right_that_was_granted_a_moment_ago_may_be_forgotten_for_a_moment_only(
-    opened: KubernetesCluster, server: ApiServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened.patch([SET_IMAGE], soon())
-    server.answer("PATCH deployments", failed(403, "Forbidden", "User cannot patch"))
-    with pytest.raises(UnreachableError) as forgotten:
-        opened.patch([MARK], soon())
-    assert (forgotten.value.reason, forgotten.value.may_have_arrived) == (Reason.FORBIDDEN, False)
-    monkeypatch.setattr(transport, "_FORGETFUL", 0.0)
-    server.answer("PATCH deployments", failed(403, "Forbidden", "User cannot patch"))
-    with pytest.raises(ClusterError) as revoked:
-        opened.patch([MARK], soon())
-    assert not isinstance(revoked.value, UnreachableError)
-
-
-@pytest.mark.parametrize("message", ["exceeded quota: pods", 'admission webhook "x" denied the request: no'])
-def test_a_policy_that_refuses_a_later_patch_has_forgotten_nothing(
-    opened: KubernetesCluster, server: ApiServer, message: str
-) -> None:
-    opened.patch([SET_IMAGE], soon())
-    server.answer("PATCH deployments", failed(403, "Forbidden", message))
-    with pytest.raises(ClusterError) as caught:
-        opened.patch([MARK], soon())
-    assert not isinstance(caught.value, UnreachableError)
-
-
-def test_a_patch_whose_good_answer_cannot_be_read_may_have_arrived(
-    opened: KubernetesCluster, server: ApiServer
-) -> None:
-    server.answer("PATCH deployments", Reply(body="<html>a proxy</html>"))
-    with pytest.raises(UnreachableError) as caught:
-        opened.patch([SET_IMAGE], soon())
-    assert caught.value.may_have_arrived
-
-
-def test_a_list_that_a_stream_asked_for_before_the_patch_does_not_hide_it(
-    cluster: KubernetesCluster, server: ApiServer, target: Target, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cluster.open(target, soon())
-    assert cluster._stores is not None
-    store, once = cluster._stores[0], cluster._transport.once
-    listed_before = store._view
-
-    def patched_while_listing(request: Request, until: float) -> dict[str, Any]:
-        answer = once(request, until)
-        store.replace(listed_before)
-        return answer
-
-    cluster._end_streams()
-    monkeypatch.setattr(cluster._transport, "once", patched_while_listing)
-    cluster.patch([SET_IMAGE], soon())
-    workload = cluster.snapshot().workload
-    assert workload is not None
-    assert workload["spec"]["template"]["spec"]["containers"][0]["image"] == "web:2"
-
-
-@pytest.mark.parametrize("status", [429, 500, 503, 504])
-def test_a_patch_is_never_sent_twice(opened: KubernetesCluster, server: ApiServer, status: int) -> None:
-    server.answer("PATCH deployments", failed(status, "X", "later", Retry_After="0"))
-    with pytest.raises(UnreachableError):
-        opened.patch([SET_IMAGE], soon())
-    assert len(server.of("PATCH deployments")) == 1
-
-
-def test_a_webhook_that_cannot_be_called_is_named_and_may_be_tried_later(
-    opened: KubernetesCluster, server: ApiServer
-) -> None:
-    server.answer("PATCH deployments", failed(500, "InternalError", 'failed calling webhook "x": refused'))
-    with pytest.raises(UnreachableError) as caught:
-        opened.patch([SET_IMAGE], soon())
-    assert caught.value.reason is Reason.ADMISSION_DENIED
 
 
 @pytest.mark.parametrize("how", ["stopped", "silent"])
@@ -265,60 +130,6 @@ def test_preflight_shows_all_three(cluster: KubernetesCluster, server: ApiServer
     snapshot = cluster.preflight(target, soon())
     assert snapshot.workload is not None
     assert (len(snapshot.revisions), len(snapshot.pods)) == (1, 2)
-
-
-PATCH = Permission(verb="patch", resource="deployments", group="apps", namespace="shop", name="web")
-PROXY = Permission(verb="get", resource="pods/proxy", namespace="shop", name="web-0")
-RULES = "POST selfsubjectrulesreviews"
-REVIEW = "POST selfsubjectaccessreviews"
-
-
-def test_what_the_rules_grant_is_asked_with_one_request(cluster: KubernetesCluster, server: ApiServer) -> None:
-    assert cluster.lacking([PATCH, PROXY], soon()) == ()
-    assert server.names() == [RULES]
-    assert server.seen[0].body["spec"] == {"namespace": "shop"}
-    assert cluster.requests == 0, "preflight is not counted"
-
-
-def test_what_the_rules_do_not_grant_is_asked_by_itself(cluster: KubernetesCluster, server: ApiServer) -> None:
-    server.rules, server.allowed = [{"verbs": ["patch"], "apiGroups": ["apps"], "resources": ["deployments"]}], False
-    assert cluster.lacking([PATCH, PROXY], soon()) == (PROXY,)
-    (review,) = server.of(REVIEW)
-    assert review.body["spec"]["resourceAttributes"] == {
-        "namespace": "shop",
-        "verb": "get",
-        "resource": "pods",
-        "subresource": "proxy",
-        "name": "web-0",
-    }
-
-
-@pytest.mark.parametrize(
-    ("status", "is_lacking"),
-    [
-        ({"allowed": False}, True),
-        ({"allowed": False, "denied": True, "evaluationError": "the webhook is down"}, True),
-        ({"allowed": False, "evaluationError": "the webhook is down"}, False),
-        ({"allowed": True}, False),
-        ({}, False),
-        (None, False),
-    ],
-)
-def test_only_a_clear_no_is_one(
-    cluster: KubernetesCluster, server: ApiServer, status: dict[str, object] | None, is_lacking: bool
-) -> None:
-    server.rules = []
-    server.always(REVIEW, Reply(status=201, body={"kind": "SelfSubjectAccessReview", "status": status}))
-    assert cluster.lacking([PATCH], soon()) == ((PATCH,) if is_lacking else ())
-
-
-def test_where_nothing_may_be_asked_nothing_is_lacking(cluster: KubernetesCluster, server: ApiServer) -> None:
-    for name in (RULES, REVIEW):
-        server.always(name, failed(403, "Forbidden", "no"))
-    assert cluster.lacking([PATCH, PROXY], soon()) == ()
-    for name in (RULES, REVIEW):
-        server.always(name, Reply(hang=True))
-    assert cluster.lacking([PATCH, PROXY], soon(0.3)) == ()
 
 
 @pytest.mark.parametrize("asked", ["preflight", "open"])

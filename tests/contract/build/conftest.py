@@ -1,0 +1,34 @@
+"""A shop to build, and a registry on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.build.layers_shop import Registry, Shop, registry
+
+DOCKERFILE = """
+FROM scratch
+ARG VERSION=none
+ENV VERSION=$VERSION
+WORKDIR /app
+COPY main.py .
+COPY src /src/
+USER 1000
+CMD ["/app/main.py"]
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    made = Shop(folder=tmp_path / "context", env={"HOME": str(tmp_path)})
+    made.write({"main.py": "", "src/a": "a", "src/b/c": "c"}, Dockerfile=DOCKERFILE)
+    return made
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Registry]:
+    with registry(tmp_path / "registry") as served:
+        yield served
