@@ -7,9 +7,11 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 OLDEST = (3, 11)
@@ -19,17 +21,39 @@ ROOT = Path(__file__).resolve().parent.parent
 STAMP = "installed"
 
 
+class Signals:
+    """SIGINT and SIGTERM until kdeploy has its own handlers: noted, and looked at where nothing is half done."""
+
+    def __init__(self) -> None:
+        self.numbers = []  # type: list[int]
+
+    def listen(self) -> None:
+        """From now on."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda got, _: self.numbers.append(got))
+
+    def obey(self) -> None:
+        """Ends the step where one has come."""
+        if self.numbers:
+            end("interrupted", "Interrupted", "interrupted; nothing was touched", 128 + self.numbers[0])
+
+
 def main() -> None:
     """Becomes kdeploy, in the same process: the runner's signals reach it."""
+    signals = Signals()
+    signals.listen()
     try:
+        if not os.environ.get("RUNNER_TEMP"):
+            fail("RUNNER_TEMP is not set", "run it as a step of a workflow; nothing was touched")
         python = find_python(os.environ)
         if not python:
             fail("kdeploy needs Python 3.11 or later, and this runner has none", "add actions/setup-python before it")
         home = place(os.environ, python)
         if not (home / STAMP).is_file():
-            install(python, home, os.environ)
-    except KeyboardInterrupt:
-        sys.exit(130)
+            install(python, home, os.environ, signals)
+    except OSError as error:
+        fail("kdeploy could not be installed on this runner: " + str(error), "nothing was touched")
+    signals.obey()
     program = str(home / "bin" / "python")
     # -I: what lies in the workspace is no module of kdeploy's, nor what the runner has for other Pythons
     os.execve(program, [program, "-I", "-m", "kdeploy.cli.action"], named(os.environ))  # noqa: S606
@@ -65,7 +89,7 @@ def place(env: "Mapping[str, str]", python: str) -> Path:
     return Path(env["RUNNER_TEMP"], "kdeploy-" + version + "-" + key)
 
 
-def install(python: str, home: Path, env: "Mapping[str, str]") -> None:
+def install(python: str, home: Path, env: "Mapping[str, str]", signals: Signals) -> None:
     """Makes the environment. Packages' own code runs meanwhile, and gets none of the step's inputs; nothing of the
     workspace does (-I): a venv.py or a pip/ there would be imported in the place of Python's own.
     """
@@ -75,20 +99,39 @@ def install(python: str, home: Path, env: "Mapping[str, str]") -> None:
     clean = {key: env[key] for key in env if not key.startswith((INPUT, "KDEPLOY_", "PYTHON"))}
     pip = ["-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-compile", "--quiet"]
     commands = [[python, "-I", "-m", "venv", str(home)], [str(home / "bin" / "python"), *pip, str(ROOT)]]
-    done = all(subprocess.call(command, env=clean, cwd=str(home.parent)) == 0 for command in commands)
+    done = all(call(command, clean, home.parent, signals) == 0 for command in commands)
     print("::endgroup::", flush=True)
     if not done:
         fail("kdeploy could not be installed on this runner", "the step's log says why; nothing was touched")
     (home / STAMP).touch()
 
 
+def call(command: "list[str]", env: "Mapping[str, str]", folder: Path, signals: Signals) -> int:
+    """The exit code of a program, which has a process group of its own; a signal ends all of that, and the step."""
+    child = subprocess.Popen(command, env=env, cwd=str(folder), start_new_session=True)
+    while True:
+        try:
+            return child.wait(0.1)
+        except subprocess.TimeoutExpired:
+            if signals.numbers:
+                os.killpg(child.pid, signal.SIGKILL)  # it only fills a folder that the next step makes anew
+                child.wait()
+                signals.obey()
+
+
 def fail(message: str, hint: str) -> None:
-    """Ends as a usage error does. Outputs that are not written are empty to the workflow."""
-    print("::error title=kdeploy%3A usage::" + message + "; " + hint, flush=True)
+    """Ends as a usage error does."""
+    end("usage", "UsageError", message + "; " + hint, USAGE)
+
+
+def end(outcome: str, reason: str, message: str, code: int) -> None:
+    """Says why, writes the outputs, and exits. Outputs that are not written are empty to the workflow."""
+    text = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    print("::error title=kdeploy%3A " + outcome + "::" + text, flush=True)
     if os.environ.get("GITHUB_OUTPUT"):
-        with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as stream:
-            stream.write("outcome=usage\nreason=UsageError\n")
-    sys.exit(USAGE)
+        with suppress(OSError), Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as stream:
+            stream.write("outcome=" + outcome + "\nreason=" + reason + "\n")
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -63,21 +63,22 @@ def test_what_lies_in_the_workspace_is_no_module_of_kdeploys(tmp_path: Path) -> 
 
 def test_nor_of_the_programs_that_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`python -m venv` in a folder with a venv.py runs that: so each has -I, and another folder."""
-    ran: list[tuple[list[str], dict[str, object]]] = []
+    ran: list[tuple[list[str], Mapping[str, str], Path]] = []
 
-    def call(command: list[str], **how: object) -> int:
-        ran.append((command, how))
+    def call(command: list[str], env: Mapping[str, str], folder: Path, _: object) -> int:
+        ran.append((command, env, folder))
         home.mkdir(exist_ok=True)
         return 0
 
     home = tmp_path / "home"
-    monkeypatch.setattr("subprocess.call", call)
-    run.install(sys.executable, home, {"RUNNER_TEMP": str(tmp_path), "PYTHONPATH": ".", "INPUT_KUBECONFIG": "a"})
+    monkeypatch.setattr(run, "call", call)
+    run.install(sys.executable, home, {"RUNNER_TEMP": "x", "PYTHONPATH": ".", "INPUT_KUBECONFIG": "a"}, run.Signals())
+    assert [command[1] for command, _, _ in ran] == ["-I"] * 2
+    assert [folder for _, _, folder in ran] == [tmp_path] * 2
+    assert [env for _, env, _ in ran] == [{"RUNNER_TEMP": "x"}] * 2
+    (tmp_path / "venv.py").write_text('raise SystemExit("the workspace was run")\n')
+    monkeypatch.chdir(tmp_path)
     assert run.is_new_enough(sys.executable)
-    assert len(ran) == 3
-    assert [command[1] for command, _ in ran] == ["-I"] * 3
-    assert [how["cwd"] for _, how in ran[:2]] == [str(tmp_path)] * 2
-    assert [how["env"] for _, how in ran[:2]] == [{"RUNNER_TEMP": str(tmp_path)}] * 2
 
 
 def test_nor_is_it_in_the_container(tmp_path: Path) -> None:
@@ -127,12 +128,40 @@ def test_an_install_sees_no_input_and_is_done_once(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(run, "ROOT", ROOT)
     env = {"RUNNER_TEMP": str(tmp_path), "INPUT_KUBECONFIG": "a-secret", "KDEPLOY_REGISTRY_PASSWORD": "a-secret"}
     home = run.place(env, str(python))
-    run.install(str(python), home, {**env, "PATH": os.environ["PATH"]})
+    run.install(str(python), home, {**env, "PATH": os.environ["PATH"]}, run.Signals())
     assert (home / run.STAMP).is_file()
     assert seen.read_text().count("RUNNER_TEMP") == 2
     assert "a-secret" not in seen.read_text()
     assert run.place(env, str(python)) == home
     assert run.place(env, "/another/python") != home
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_the_install_ends_it_with_outputs_and_leaves_no_child(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """A program that never ends stands for a slow registry of packages; it has a child of its own."""
+    slow = program(tmp_path / "bin/python", f"sleep 60 & kill -{number.value} $PPID; wait")
+    ask = f"import sys; sys.path.insert(0, {str(ROOT / 'composite')!r}); import run; "
+    ask += f"run.find_python = lambda _: {str(slow)!r}; run.main()"
+    env = {"RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(tmp_path / "output"), "PATH": os.environ["PATH"]}
+    done = subprocess.run(  # it ends when nobody holds the pipes any more
+        [sys.executable, "-I", "-c", ask], env=env, capture_output=True, text=True, check=False, timeout=30
+    )
+    outputs = read_file((tmp_path / "output").read_text())
+    assert (done.returncode, outputs) == (128 + number, {"outcome": "interrupted", "reason": "Interrupted"})
+    assert "nothing was touched" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_runner_without_a_place_is_told_and_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place, problem in (("", "RUNNER_TEMP is not set"), (str(tmp_path / "file"), "could not be installed")):
+        (tmp_path / "output").unlink(missing_ok=True)
+        done, outputs = start(tmp_path, RUNNER_TEMP=place)
+        assert (done.returncode, outputs) == (2, {"outcome": "usage", "reason": "UsageError"})
+        assert problem in done.stdout
+        assert "Traceback" not in done.stderr
 
 
 def test_an_install_that_fails_is_a_usage_error_and_leaves_no_stamp(tmp_path: Path) -> None:
