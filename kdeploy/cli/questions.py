@@ -9,6 +9,7 @@ from kdeploy.cli.run import Session
 from kdeploy.clock import Deadline
 from kdeploy.doctor.check import Check, bad, not_asked
 from kdeploy.errors import InterruptedBySignalError, KdeployError
+from kdeploy.text import bug
 
 EACH = 6.0
 """Seconds for one question."""
@@ -26,7 +27,7 @@ class Questions:
         self._whole = session.within(WHOLE)
 
     def ask(self, name: str, question: Callable[[Deadline], T]) -> T | Check:
-        """What `question` finds by its deadline; the check `name` that failed where it raises a KdeployError."""
+        """What `question` finds by its deadline; the check `name` that failed where it raises, a bug included."""
         try:
             return question(Deadline(self._clock.now, self._whole.remaining(EACH)))
         except InterruptedBySignalError:
@@ -35,3 +36,6 @@ class Questions:
             return bad(name, error)
         except TimeoutError:
             return not_asked(name, "no time is left")
+        except Exception as error:  # the other questions have answers all the same
+            hint = "report this, with kdeploy --version; a deploy may end with the same"
+            return Check(name=name, passed=False, message=bug(error), hint=hint)

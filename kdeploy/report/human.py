@@ -69,7 +69,7 @@ def check_line(result: CheckResult, marks: Marks = UNICODE) -> str:
     if result.passed:
         tail = f"{plural(result.samples, 'sample')}, {result.failures} failed"
         return f"  {marks.good} check {one_line(result.name)}: {tail}"
-    tail = f"{result.failures} of {plural(result.samples, 'sample')} failed"
+    tail = f"{result.failures} of {plural(result.samples, 'sample')} failed" if result.samples else "no sample"
     why = f": {one_line(result.message)}" if result.message else ""
     return f"  {marks.bad} check {one_line(result.name)}: {tail}{why}"
 

@@ -8,12 +8,12 @@ structure.) GitHub takes 1 MiB of it a step.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kdeploy.model import Culprit
+from kdeploy.model import CheckResult, Culprit
 from kdeploy.reference import commit_of_tag
 from kdeploy.report.steps import steps
 from kdeploy.report.summary import CULPRITS, EVENTS, LOG_LINES, commands, now, where
@@ -22,6 +22,10 @@ from kdeploy.report.wording import duration, last_lines, plural, short
 from kdeploy.text import one_line
 
 TEMPLATE = Path(__file__).with_name("summary.md.j2")
+CHECKS = 30
+WARNINGS = 20
+"""How many of them the page shows: more would nobody read, and each character may take nine bytes of the 1 MiB."""
+
 _PLAIN = re.compile(r"[A-Za-z0-9 \n]")
 _SERVER = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?")
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+")
@@ -48,6 +52,7 @@ def job_summary(report: Report, env: Mapping[str, str]) -> str:
     )
     entry = report.deploys[0] if report.deploys else None
     good = report.outcome.exit_code == 0
+    checks = sorted(map(_check, entry.checks if entry else ()), key=lambda check: check.passed)
     return page.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         mark="✓" if good else "✗",
         outcome=report.outcome.value,
@@ -56,8 +61,10 @@ def job_summary(report: Report, env: Mapping[str, str]) -> str:
         facts=list(_facts(report, entry, env)),
         timeline=list(_timeline(report)),
         culprits=[_culprit(culprit) for culprit in (entry.culprits[:CULPRITS] if entry else ())],
-        checks=entry.checks if entry else (),
-        warnings=[one_line(text, 1000) for text in report.warnings],
+        checks=checks[:CHECKS],
+        more_checks=_more(checks, CHECKS, "check"),
+        warnings=[one_line(text, 1000) for text in report.warnings[:WARNINGS]],
+        more_warnings=_more(report.warnings, WARNINGS, "warning"),
         hint=one_line(report.hint, 1000),
         commands=commands(report),
     )
@@ -124,6 +131,14 @@ def _timeline(report: Report) -> Iterator[Bar]:
         end = begin + round(1000 * step.seconds)
         yield Bar(name=_Ours(step.name), took=_Ours(duration(step.seconds)), begin=begin, end=end, failed=step.failed)
         begin = end
+
+
+def _check(check: CheckResult) -> CheckResult:
+    return replace(check, name=one_line(check.name), message=one_line(check.message))
+
+
+def _more(found: Sequence[object], shown: int, what: str) -> str:
+    return f"and {plural(len(found) - shown, f'more {what}')}: the report has all" if len(found) > shown else ""
 
 
 def _culprit(culprit: Culprit) -> dict[str, Any]:

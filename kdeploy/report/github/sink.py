@@ -11,7 +11,7 @@ from kdeploy.events import Event
 from kdeploy.model import Location
 from kdeploy.report.github.commands import error
 from kdeploy.report.github.job_summary import job_summary
-from kdeploy.report.github.outputs import LARGEST, file_text, outputs
+from kdeploy.report.github.outputs import file_text, outputs
 from kdeploy.report.value import Report
 
 
@@ -40,9 +40,7 @@ class StepSink:
             self._stream.write(self._redact(error(report.message, title=title, file=file, line=line)) + "\n")
             self._stream.flush()
         self._append("GITHUB_OUTPUT", file_text(outputs(report, self._report), os.urandom(16).hex()))
-        page = job_summary(report, self._env)
-        if len(page.encode(errors="replace")) <= LARGEST:
-            self._append("GITHUB_STEP_SUMMARY", page)
+        self._append("GITHUB_STEP_SUMMARY", job_summary(report, self._env))
 
     def _place(self, location: Location | None) -> tuple[str | None, int | None]:
         """The file as the runner wants it, from the workspace; nothing where it is none of the repository's."""

@@ -77,6 +77,13 @@ def test_a_step_in_which_a_check_failed_ends_with_the_mark_of_failure() -> None:
     assert told(events) == "▸ verify\n  ✗ check health: 3 of 20 samples failed: HTTP 500\n✗ verify 2.0s"
 
 
+def test_a_check_that_got_no_answer_counts_no_samples() -> None:
+    unreachable = CheckResult(name="health", passed=False, samples=0, failures=0, message="no ready pod to ask")
+    assert told([PhaseStarted(phase=Phase.VERIFY), CheckEnded(result=unreachable)]).endswith(
+        "  ✗ check health: no sample: no ready pod to ask"
+    )
+
+
 def test_a_step_that_an_error_ended_is_marked_as_failed() -> None:
     events: list[Event] = [PhaseStarted(phase=Phase.BUILD), PhaseEnded(phase=Phase.BUILD, seconds=2.0, failed=True)]
     assert told(events) == "▸ build\n✗ build 2.0s"

@@ -13,7 +13,7 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from kdeploy.model import Outcome
+from kdeploy.model import CheckResult, Outcome
 from kdeploy.report.github.job_summary import job_summary, references
 from kdeploy.report.github.outputs import LARGEST
 from kdeploy.report.github.sink import StepSink
@@ -109,10 +109,24 @@ def test_no_hostile_text_in_any_field_is_markdown_html_a_link_or_a_mention(faile
 
 def test_every_outcome_has_a_page_that_github_takes(failed_report: Report) -> None:
     huge = hostile_report(failed_report, "<" * 100_000)
+    entry = huge.deploys[0]
+    many = replace(entry, checks=entry.checks * 200, culprits=entry.culprits * 50)
+    huge = replace(huge, warnings=huge.warnings * 500, deploys=(many,))
     for outcome in Outcome:
         for deploys in ((), huge.deploys):
             report = replace(huge, outcome=outcome, exit_code=outcome.exit_code, deploys=deploys)
             assert 0 < len(job_summary(report, {}).encode()) < LARGEST
+
+
+def test_what_is_left_out_of_a_long_page_is_counted_and_it_is_no_failed_check(failed_report: Report) -> None:
+    bad = CheckResult(name="bad", passed=False, samples=3, failures=3, message="HTTP 500")
+    good = replace(bad, name="fine", passed=True, failures=0)
+    entry = replace(failed_report.deploys[0], checks=(*[good] * 40, bad))
+    page = job_summary(replace(failed_report, warnings=("careful",) * 21, deploys=(entry,)), {})
+    found = texts_of(page)
+    assert (found.count("fine"), found.count("bad"), found.count("careful")) == (29, 1, 20)
+    assert "and 11 more checks: the report has all" in found
+    assert "and 1 more warning: the report has all" in found
 
 
 def test_references_are_read_back_as_the_text_itself() -> None:
