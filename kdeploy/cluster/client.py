@@ -21,6 +21,7 @@ from kdeploy.errors import ClusterError, UnreachableError
 from kdeploy.model import Obj, Operation, Permission, Snapshot, Target
 from kdeploy.ports import Clock, Notice
 from kdeploy.rollout.containers import env_secrets
+from kdeploy.rollout.pod_events import when
 from kdeploy.secret import Secret
 
 SILENCE_SECONDS = 5.0
@@ -205,7 +206,7 @@ class KubernetesCluster:
                 return ()
 
         found = together([partial(read, pod) for pod in pods[:_EVENTS_OF_PODS]])
-        return tuple(sorted((event for events in found for event in events), key=_happened))
+        return tuple(sorted((event for events in found for event in events), key=when))
 
     def log_tail(self, pod: str, container: str, *, previous: bool, lines: int, until: float) -> str:
         """The last lines of a container's log (hostile text); empty where there is none or it may not be read."""
@@ -291,9 +292,3 @@ def _unless_gone(read: Callable[[], Obj]) -> tuple[Obj, ...]:
         if error.status != 404:
             raise
         return ()
-
-
-def _happened(event: Obj) -> str:
-    """When an event last happened, as RFC 3339 text, which sorts by time."""
-    metadata = event.get("metadata") or {}
-    return str(event.get("lastTimestamp") or event.get("eventTime") or metadata.get("creationTimestamp") or "")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from kdeploy.model import Culprit, Obj, Reason
 from kdeploy.rollout.objects import condition, container_statuses, is_ready, name_of, uid_of
+from kdeploy.rollout.pod_events import is_creating, mount_failure, probe_kill, pull_failure
 
 Restarts = Mapping[tuple[str, str], int]
 """Restart counts by (pod uid, container name)."""
@@ -80,7 +81,7 @@ def findings(
         for status, init in container_statuses(pod)
         if (finding := _of_container(pod, status, init, events, crash_budget, restarts_before, none_allowed))
     ]
-    found += [finding for pod in pods if (finding := _unscheduled(pod))]
+    found += [finding for pod in pods if (finding := _unscheduled(pod) or _not_mounted(pod, events))]
     return tuple(sorted(found, key=lambda finding: not finding.permanent))
 
 
@@ -94,8 +95,8 @@ def restarts_of(pods: Sequence[Obj]) -> Restarts:
 
 
 def unready(pods: Sequence[Obj]) -> tuple[Culprit, ...]:
-    """Pods whose containers run but are not ready, for the story of a timeout."""
-    return tuple(
+    """Pods whose containers run but are not ready, or are not there yet, for the story of a timeout."""
+    running = tuple(
         Culprit(
             pod=name_of(pod),
             container=str(status["name"]),
@@ -107,6 +108,10 @@ def unready(pods: Sequence[Obj]) -> tuple[Culprit, ...]:
         if not is_ready(pod)
         for status, init in container_statuses(pod)
         if not init and not status.get("ready") and (status.get("state") or {}).get("running")
+    )
+    message = "its containers are not created yet"
+    return running + tuple(
+        Culprit(pod=name_of(pod), reason=Reason.TIMEOUT, message=message) for pod in pods if is_creating(pod)
     )
 
 
@@ -127,7 +132,7 @@ def _of_container(
         return _finding(pod, status, _PERMANENT_REASONS[reason], message, permanent=final)
     if reason in _PULL_REASONS:
         return _pull(pod, status, str(waiting.get("message") or ""), events)
-    crash = _crash(pod, status, init, crash_budget, restarts_before, none_allowed)
+    crash = _crash(pod, status, init, events, crash_budget, restarts_before, none_allowed)
     if crash is None and reason in _START_REASONS:
         message = str(waiting.get("message") or reason)
         return _finding(pod, status, Reason.START_ERROR, message, permanent=bool(_CANNOT_START.search(message)))
@@ -144,7 +149,7 @@ def _of_before(finding: Finding) -> Finding:
 
 def _pull(pod: Obj, status: Obj, message: str, events: Sequence[Obj]) -> Finding:
     if not _DETAIL.search(message):  # a back-off alone does not say why; the event of the failed pull does
-        message = _last_pull_event(pod, events) or message
+        message = pull_failure(pod, events) or message
     if _DENIED.search(message) and not re.search(r"not found", message, re.I):
         return _finding(pod, status, Reason.IMAGE_UNAUTHORIZED, message, permanent=True)
     if _NOT_FOUND.search(message) and not _NOT_THE_REGISTRY.search(message):
@@ -152,19 +157,18 @@ def _pull(pod: Obj, status: Obj, message: str, events: Sequence[Obj]) -> Finding
     return _finding(pod, status, Reason.IMAGE_PULL_FAILED, message, permanent=False)
 
 
-def _last_pull_event(pod: Obj, events: Sequence[Obj]) -> str:
-    about = [
-        str(e.get("message") or "")
-        for e in events
-        if (e.get("involvedObject") or {}).get("uid") == uid_of(pod) and e.get("reason") == "Failed"
-    ]
-    return next((m for m in reversed(about) if m.startswith("Failed to pull image")), "")
-
-
 def _crash(
-    pod: Obj, status: Obj, init: bool, crash_budget: int, restarts_before: Restarts, none_allowed: bool
+    pod: Obj,
+    status: Obj,
+    init: bool,
+    events: Sequence[Obj],
+    crash_budget: int,
+    restarts_before: Restarts,
+    none_allowed: bool,
 ) -> Finding | None:
-    """A container that ended and should not have: a crash, an out-of-memory kill, an entry point that cannot start."""
+    """A container that ended and should not have: a crash, a kill for its memory or by a probe, an entry point that
+    cannot start.
+    """
     state = status.get("state") or {}
     now = state.get("terminated")
     last = now or (status.get("lastState") or {}).get("terminated")
@@ -183,20 +187,22 @@ def _crash(
     # Down again after as many restarts as the budget allows: a dependency that comes late has had its chances.
     spent = (since >= crash_budget and down) or (none_allowed and (since > 0 or bool(now)))
     if not down or now or state.get("waiting"):
-        return _finding(pod, status, _crash_reason(last, init), _crash_message(last, since), permanent=spent)
+        reason, how = _ending(pod, status, last, init, events)
+        return _finding(pod, status, reason, _crash_message(how, last, since), permanent=spent)
     return None
 
 
-def _crash_reason(last: Obj, init: bool) -> Reason:
+def _ending(pod: Obj, status: Obj, last: Obj, init: bool, events: Sequence[Obj]) -> tuple[Reason, str]:
+    """Why the container ended, and how a person says it."""
     if last.get("reason") == "OOMKilled":
-        return Reason.OOM_KILLED
-    return Reason.INIT_FAILED if init else Reason.CRASH_LOOP
-
-
-def _crash_message(last: Obj, restarts: int) -> str:
+        return Reason.OOM_KILLED, "used more memory than its limit and was killed"
+    if killed := probe_kill(pod, str(status["name"]), str(last.get("startedAt") or ""), events):
+        return Reason.LIVENESS_KILLED, killed
     how = f"was killed by signal {last['signal']}" if last.get("signal") else f"exited with code {last.get('exitCode')}"
-    if last.get("reason") == "OOMKilled":
-        how = "used more memory than its limit and was killed"
+    return Reason.INIT_FAILED if init else Reason.CRASH_LOOP, how
+
+
+def _crash_message(how: str, last: Obj, restarts: int) -> str:
     times = f", restarted {restarts} time{'s' if restarts != 1 else ''}" if restarts else ""
     detail = str(last.get("message") or "")
     return f"{how}{times}" + (f": {detail}" if detail else "")
@@ -209,6 +215,15 @@ def _unscheduled(pod: Obj) -> Finding | None:
     message = str(scheduled.get("message") or "no node takes the pod")
     culprit = Culprit(pod=name_of(pod), reason=Reason.UNSCHEDULABLE, message=message)
     return Finding(reason=Reason.UNSCHEDULABLE, permanent=False, culprit=culprit)
+
+
+def _not_mounted(pod: Obj, events: Sequence[Obj]) -> Finding | None:
+    """The kubelet tries again: what is missing may come, so only time makes it a failure."""
+    message = mount_failure(pod, events) if is_creating(pod) else ""
+    if not message:
+        return None
+    culprit = Culprit(pod=name_of(pod), reason=Reason.VOLUME_ERROR, message=message)
+    return Finding(reason=Reason.VOLUME_ERROR, permanent=False, culprit=culprit)
 
 
 def _finding(pod: Obj, status: Obj, reason: Reason, message: str, *, permanent: bool) -> Finding:

@@ -10,6 +10,8 @@ from kdeploy.events import Phase
 from kdeploy.model import Obj, Reason, Snapshot, State, Verdict
 from kdeploy.rollout.assess import Expected, assess, is_settled_by_status, timed_out
 from kdeploy.rollout.calm import Calm, hold
+from kdeploy.rollout.objects import name_of
+from kdeploy.rollout.pod_events import is_creating, suspects
 from kdeploy.rollout.revisions import new_pods
 from kdeploy.story.run import Run
 
@@ -19,27 +21,49 @@ LAST_LOOK = 1.5
 STALE = 5.0
 """Seconds after which a status that says "complete" and pods that say otherwise are both read again."""
 
+SUSPECTS = 3
+"""Pods whose events are asked for at a time: one speaks for the others."""
+
+CREATED = 5.0
+ASKED_AGAIN = 30.0
+"""Seconds after which a pod without containers is suspect, and after which it is so once more."""
+
 
 @dataclass(slots=True)
 class Evidence:
-    """Kubernetes events about suspect pods, fetched once each: a pull's back-off does not say why it failed."""
+    """Kubernetes events about suspect pods, fetched once for what each shows: a back-off does not say why it failed.
+    Of pods that are long in the making they are fetched again and again: why may come late.
+    """
 
     run: Run
     events: tuple[Obj, ...] = ()
-    asked: set[str] = field(default_factory=set)
+    asked: set[tuple[str, str, int]] = field(default_factory=set)
+    creating: dict[str, float] = field(default_factory=dict)
 
     def view(self) -> Snapshot:
         """The latest snapshot, with the events known so far."""
         return replace(self.run.edges.cluster.snapshot(), events=self.events)
 
-    def look_into(self, verdict: Verdict) -> bool:
-        """Asks for the events of pods whose image cannot be pulled. True where there is something new to judge."""
-        suspects = [c.pod for c in verdict.culprits if c.reason == Reason.IMAGE_PULL_FAILED and c.pod not in self.asked]
-        if not suspects:
+    def look_into(self, verdict: Verdict, snapshot: Snapshot) -> bool:
+        """Asks for the events of what is suspect. True where there is something new to judge."""
+        if verdict.state in (State.COMPLETE, State.SUPERSEDED):
             return False
-        self.asked.update(suspects)
-        self.events += self.run.edges.cluster.pod_events(suspects[:3], self.run.now() + LAST_LOOK)
+        new = [(pod, *shown) for pod, shown in suspects(verdict.culprits).items() if (pod, *shown) not in self.asked]
+        pods = [*(pod for pod, *_ in new), *self._long_in_the_making(snapshot)][:SUSPECTS]
+        if not pods:
+            return False
+        self.asked.update(new)
+        found = self.run.edges.cluster.pod_events(pods, self.run.now() + LAST_LOOK)
+        self.events = (*(event for event in self.events if _pod_of(event) not in pods), *found)
         return True
+
+    def _long_in_the_making(self, snapshot: Snapshot) -> list[str]:
+        """The new pods of which none has a container yet, and of which nobody has asked for a while."""
+        now, names = self.run.now(), [name_of(pod) for pod in new_pods(snapshot) if is_creating(pod)]
+        self.creating = {name: self.creating.get(name, now + CREATED) for name in names}
+        due = [name for name, at in self.creating.items() if at <= now][:SUSPECTS]
+        self.creating |= dict.fromkeys(due, now + ASKED_AGAIN)
+        return due
 
 
 def wait(
@@ -57,25 +81,27 @@ def wait(
         if expected.stale.shown:
             expected = replace(expected, stale=expected.stale.after(new_pods(snapshot), run.now()))
         verdict, calm = hold(calm, assess_ours(run, snapshot, expected), snapshot, expected, run.now())
+        if run.signal is None and run.now() < until and evidence.look_into(verdict, snapshot):
+            continue
         if verdict.is_final:
             return run.judged(phase, verdict)
         if run.signal is not None:
             return run.judged(phase, interrupted(verdict))
         if run.now() >= until:
-            return run.judged(phase, last_look(run, expected, calm, verdict, until - begun))
+            return run.judged(phase, last_look(run, expected, calm, verdict, evidence, until - begun))
         run.show(phase, verdict.message, verdict.pods)
-        if evidence.look_into(verdict):
-            continue
         wake = min(until, reread, calm.until(expected) or until, expected.stale.until() or until)
         if run.next(phase, wake) is None and run.now() >= reread:
             reread = run.now() + STALE
             _reread(run, snapshot)
 
 
-def last_look(run: Run, expected: Expected, calm: Calm, verdict: Verdict, seconds: float) -> Verdict:
+def last_look(
+    run: Run, expected: Expected, calm: Calm, verdict: Verdict, evidence: Evidence, seconds: float
+) -> Verdict:
     """The verdict when the time is over, from one more fresh read."""
     try:
-        snapshot = run.edges.cluster.refresh(run.now() + LAST_LOOK)
+        snapshot = replace(run.edges.cluster.refresh(run.now() + LAST_LOOK), events=evidence.events)
     except ClusterError as error:
         return replace(verdict, state=State.FAILED, reason=Reason.CLUSTER_UNREACHABLE, message=error.message)
     fresh, _ = hold(calm, assess(snapshot, expected), snapshot, expected, run.now())
@@ -99,6 +125,10 @@ def assess_ours(run: Run, snapshot: Snapshot, expected: Expected) -> Verdict:
 def interrupted(verdict: Verdict) -> Verdict:
     """The verdict of a run that was told to end."""
     return replace(verdict, state=State.FAILED, reason=Reason.INTERRUPTED, message="the run was interrupted")
+
+
+def _pod_of(event: Obj) -> str:
+    return str((event.get("involvedObject") or {}).get("name") or "")
 
 
 def _reread(run: Run, snapshot: Snapshot) -> None:

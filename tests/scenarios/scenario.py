@@ -26,7 +26,8 @@ class Workload:
     """What there is in the beginning: a workload called "app" that runs `seed`, with all its pods, if it `comes_up`.
 
     `calm`: the seconds for which a Deployment's new pod must be ready before the next one follows, so that others find
-    the rollout under way. `container`: more fields of the app's container. `others`: objects that are made before it.
+    the rollout under way. `container`: more fields of the app's container, `volumes` the pod's. `others`: objects
+    that are made before it.
     """
 
     kind: str = "Deployment"
@@ -36,6 +37,7 @@ class Workload:
     exists: bool = True
     comes_up: bool = True
     container: Fields = field(default_factory=dict)
+    volumes: tuple[Fields, ...] = ()
     others: tuple[Fields, ...] = ()
 
 

@@ -217,7 +217,9 @@ def _set_up(stage: Stage, row: Workload) -> None:
     if not row.exists:
         return
     image = stage.names.known[f"{row.seed.name}.image"]
-    manifest = workload(row.kind, image, replicas=row.replicas, calm=row.calm, container=row.container)
+    manifest = workload(
+        row.kind, image, replicas=row.replicas, calm=row.calm, container=row.container, volumes=row.volumes
+    )
     stage.kube.create(manifest)
     if row.comes_up:
         stage.settle()

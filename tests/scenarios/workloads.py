@@ -1,6 +1,6 @@
 """The manifests of the workloads that the tests deploy to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.scenarios.live import CONTAINER
@@ -18,11 +18,13 @@ def workload(
     calm: int = 0,
     secret: str = "",
     container: Mapping[str, Any] | None = None,
+    volumes: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """A Deployment, StatefulSet or DaemonSet of the app. Its pods come quickly, are asked each second, end quickly.
 
     `calm`: seconds for which a Deployment's new pod must be ready before the next one follows, so that a test finds the
     rollout under way. `secret`: the pull secret's name. `container`: more fields of the app's container.
+    `volumes`: the pod's.
 
     Other kinds wait for a pod's end before they make the next one, and a kubelet of 1.20 often gives up an ended pod
     only when its garbage collection comes round, each minute: without a grace period nobody waits for the kubelet.
@@ -40,6 +42,8 @@ def workload(
             }
         ],
     }
+    if volumes:
+        pod["volumes"] = [*volumes]
     if secret:
         pod["imagePullSecrets"] = [{"name": secret}]
     own: dict[str, Any] = {

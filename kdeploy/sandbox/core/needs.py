@@ -25,8 +25,15 @@ def missing_in(container: Obj, namespace: str, get: Get) -> str | None:
 
 
 def missing_volume(spec: Obj, namespace: str, get: Get) -> str | None:
-    """Why a volume of the pod cannot be mounted; None where each can. Other kinds than these count as there."""
+    """Why a volume of the pod cannot be mounted; None where each can. Other kinds than these count as there.
+
+    What no container mounts is not looked for (pkg/kubelet/volumemanager/populator).
+    """
+    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    mounted = {mount.get("name") for container in containers for mount in container.get("volumeMounts") or ()}
     for volume in spec.get("volumes") or ():
+        if volume["name"] not in mounted:
+            continue
         for resource, field, name_field in ((CONFIG_MAPS, "configMap", "name"), (SECRETS, "secret", "secretName")):
             source = volume.get(field)
             if not source or source.get("optional"):

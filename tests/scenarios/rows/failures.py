@@ -4,6 +4,7 @@ from tests.scenarios.changes import delete, scale, set_env
 from tests.scenarios.rows.common import ONE, TAKEN_BACK, back_on, deployed, refused, rolled_back, untouched
 from tests.scenarios.scenario import Change, Ends, Fields, Run, Scenario, State, Workload
 from tests.scenarios.versions import (
+    PORT,
     crashing,
     crashing_later,
     depending_on,
@@ -25,6 +26,7 @@ SETTINGS: Fields = {
     "data": {"COLOUR": "blue"},
 }
 DATABASE = (workload("Deployment", "$seed.image", name="database", replicas=1), service("database", "database"))
+LISTENS: Fields = {"httpGet": {"path": "/", "port": PORT}}
 STOP_DATABASE = Change(
     kubectl="scale deployment/database --replicas=0",
     path="/apis/apps/v1/namespaces/$namespace/deployments/database/scale",
@@ -118,6 +120,43 @@ ROWS = (
             Run(
                 commit=good("two"),
                 ends=rolled_back("ConfigError", says=("settings",), culprit={"reason": "ConfigError"}),
+                live=back_on("one"),
+            ),
+        ),
+    ),
+    Scenario(
+        name="ConfigMap of a volume missing",
+        says="A pod whose volume cannot be mounted is waited for, and then the report says what is missing.",
+        waits=25,
+        workload=Workload(
+            others=(SETTINGS,),
+            container={"volumeMounts": [{"name": "settings", "mountPath": "/settings"}]},
+            volumes=({"name": "settings", "configMap": {"name": "settings"}},),
+        ),
+        steps=(
+            deployed(ONE),
+            delete("configmap/settings", "/api/v1/namespaces/$namespace/configmaps/settings"),
+            Run(
+                words="deploy --timeout 20s",
+                commit=good("two"),
+                ends=rolled_back("VolumeError", says=('"settings"', "not found"), culprit={"reason": "VolumeError"}),
+                live=back_on("one"),
+            ),
+        ),
+    ),
+    Scenario(
+        name="killed by its liveness probe",
+        says="A container that its liveness probe kills again and again is told from one that crashes.",
+        waits=25,
+        workload=Workload(container={"livenessProbe": {**LISTENS, "periodSeconds": 1, "failureThreshold": 2}}),
+        steps=(
+            deployed(ONE),
+            Run(
+                words="deploy --crash-budget 1",
+                commit=never_ready("two"),
+                ends=rolled_back(
+                    "LivenessKilled", says=("killed by its liveness probe", "refused"), culprit={"container": "app"}
+                ),
                 live=back_on("one"),
             ),
         ),

@@ -61,7 +61,8 @@ class Stage:
 
     def save(self, moment: str, items: Items) -> None:
         """Writes what the scene shows now."""
-        lines = ",\n".join(json.dumps(item, separators=(",", ":")) for item in items if item.get("type") != "Normal")
+        kept = [item for item in items if item.get("type") != "Normal" or item.get("reason") == "Killing"]
+        lines = ",\n".join(json.dumps(item, separators=(",", ":")) for item in kept)
         (self._folder / f"{moment}.json").write_text(f'{{"apiVersion":"v1","kind":"List","items":[\n{lines}\n]}}\n')
         print(f"  {moment}", flush=True)
 
@@ -231,6 +232,24 @@ def no_registry(stage: Stage) -> Scene:
     stage.save("registry-unreachable", (yield waiting("ErrImagePull")))
 
 
+def volume(stage: Stage) -> Scene:
+    stage.apply(
+        volumeMounts=[{"name": "settings", "mountPath": "/settings"}],
+        spec={"pod": {"volumes": [{"name": "settings", "configMap": {"name": "absent"}}]}},
+    )
+    stage.save("volume-absent", (yield told("FailedMount")))
+
+
+def told(reason: str) -> Moment:
+    return lambda items: any(event.get("reason") == reason for event in of(items, "Event"))
+
+
+def liveness(stage: Stage) -> Scene:
+    """A container that its liveness probe kills: the first restart comes at once, the second is waited for."""
+    stage.apply(livenessProbe={"exec": {"command": ["false"]}, "periodSeconds": 1, "failureThreshold": 1})
+    stage.save("liveness-killed", (yield waiting("CrashLoopBackOff", restarts=1)))
+
+
 def init(stage: Stage) -> Scene:
     """An init container that fails: at first, and after its budget."""
     first = {"name": "migrate", "image": stage.base, "command": ["sh", "-c", "exit 4"]}
@@ -348,8 +367,8 @@ def daemon(stage: Stage) -> Scene:
 SCENES: dict[str, Callable[[Stage], Scene]] = {
     scene.__name__.replace("_", "-"): scene
     for scene in (
-        *(web, crash, late, entry, entry_denied, config, name, private, no_registry, init, memory, unready, paused),
-        *(zero, unscheduled, denied, foreign, stateful, stateful_zero, daemon),
+        *(web, crash, late, entry, entry_denied, config, name, private, no_registry, volume, liveness, init, memory),
+        *(unready, paused, zero, unscheduled, denied, foreign, stateful, stateful_zero, daemon),
     )
 }
 

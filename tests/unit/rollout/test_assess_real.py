@@ -90,6 +90,8 @@ TABLE = {
     "init-failing": moving("exited with code 4, restarted 1 time", ONE_NEW, ("migrate", Reason.INIT_FAILED, 4, 1)),
     "init-failing-3": failed(Reason.INIT_FAILED, "exited with code 4, restarted 3 times", ONE_NEW, 4, 3, "migrate"),
     "out-of-memory": moving("used more memory than its limit", ONE_NEW, ("web", Reason.OOM_KILLED, 137, 1)),
+    "volume-absent": moving('configmap "absent" not found', ONE_NEW, (None, Reason.VOLUME_ERROR, None, None)),
+    "liveness-killed": moving("killed by its liveness probe", ONE_NEW, ("web", Reason.LIVENESS_KILLED, 137, 2)),
     "unschedulable": moving("0/1 nodes are available", ONE_NEW, (None, Reason.UNSCHEDULABLE, None, None)),
     "pods-denied": moving(
         'serviceaccount "absent" not found', (1, 0, 0, 0), (None, Reason.ADMISSION_DENIED, None, None)

@@ -37,6 +37,7 @@ def world() -> World:
         entry="start-error='exec: \"/no/such/program\": stat /no/such/program: no such file or directory: unknown'",
         denied="start-error='exec: \"/etc/passwd\": permission denied: unknown'",
         failing="exit=4",
+        deaf="http=refused stop-after=60s",
         private=UNAUTHORIZED,
         Base=invalid_name("registry/app:Base", "invalid reference format"),
         silent=unresolved("registry/app:silent", "dial tcp 127.0.0.1:1: connect: connection refused"),
@@ -136,6 +137,20 @@ def play_image(image: str, reason: str) -> Callable[[World], None]:
 def play_config(w: World) -> None:
     w.workload(container={"envFrom": [{"configMapRef": {"name": "absent"}}]})
     w.run_until(waiting(w, "CreateContainerConfigError"))
+
+
+def play_volume(w: World) -> None:
+    mounts = [{"name": "settings", "mountPath": "/settings"}]
+    volume = {"name": "settings", "configMap": {"name": "absent"}}
+    w.workload(container={"volumeMounts": mounts}, pod={"volumes": [volume]})
+    w.run_until(lambda: bool(w.told("FailedMount")))
+
+
+def play_liveness(w: World) -> None:
+    """Killed by SIGKILL as its grace period ends."""
+    probe = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1, "failureThreshold": 1}
+    w.workload(image="deaf", container={"livenessProbe": probe}, pod={"terminationGracePeriodSeconds": 1})
+    w.run_until(waiting(w, "CrashLoopBackOff", 2))
 
 
 def play_init(restarts: int) -> Callable[[World], None]:
@@ -272,6 +287,8 @@ SCENES: dict[str, Callable[[World], None]] = {
     "image-name-invalid": play_image("Base", "InvalidImageName"),
     "image-unauthorized": play_image("private", "ErrImagePull"),
     "registry-unreachable": play_image("silent", "ErrImagePull"),
+    "volume-absent": play_volume,
+    "liveness-killed": play_liveness,
     "init-failing": play_init(1),
     "init-failing-3": play_init(3),
     "out-of-memory": play_memory,

@@ -83,16 +83,26 @@ def test_missing_configuration_holds_a_container_up_and_its_coming_lets_it_start
     assert state(w) == "running"
 
 
+MOUNTS = [{"name": "v", "mountPath": "/v"}]
+
+
 def test_optional_configuration_may_be_missing() -> None:
     w = World(good="")
     volume = {"name": "v", "configMap": {"name": "c", "optional": True}}
-    start(w, container={"envFrom": [{"configMapRef": {"name": "c", "optional": True}}]}, volumes=[volume])
+    container = {"envFrom": [{"configMapRef": {"name": "c", "optional": True}}], "volumeMounts": MOUNTS}
+    start(w, container=container, volumes=[volume])
+    assert state(w) == "running"
+
+
+def test_a_volume_that_no_container_mounts_is_not_looked_for() -> None:
+    w = World(good="")
+    start(w, volumes=[{"name": "v", "secret": {"secretName": "s"}}])
     assert state(w) == "running"
 
 
 def test_a_volume_of_what_is_not_there_holds_the_pod_up() -> None:
     w = World(good="")
-    start(w, volumes=[{"name": "v", "secret": {"secretName": "s"}}])
+    start(w, container={"volumeMounts": MOUNTS}, volumes=[{"name": "v", "secret": {"secretName": "s"}}])
     assert state(w) == "ContainerCreating"
     assert w.told("FailedMount")[0]["message"] == 'MountVolume.SetUp failed for volume "v" : secret "s" not found'
     started = condition(pod(w), "PodReadyToStartContainers")

@@ -118,7 +118,11 @@ class World:
             workload=self.store.get(of_workload(kind), NAMESPACE, name),
             revisions=(*self.store.list(REPLICA_SETS, NAMESPACE), *self.store.list(CONTROLLER_REVISIONS, NAMESPACE)),
             pods=tuple(self.pods()),
-            events=tuple(event for event in events if not warnings_only or event["type"] != "Normal"),
+            events=tuple(
+                event
+                for event in events
+                if not warnings_only or event["type"] != "Normal" or event["reason"] == "Killing"
+            ),
         )
 
 
