@@ -1,5 +1,6 @@
 """The cluster as tests see it: one of the rig's own, or somebody else's by its kubeconfig."""
 
+import fcntl
 import json
 import os
 import re
@@ -101,9 +102,11 @@ class Cluster:
     def kubeconfig_for(self, user: str, groups: Sequence[str] = ()) -> Path:
         """A kubeconfig for a user with a certificate of his own and no more rights than RBAC gives him."""
         name = "user-" + re.sub(r"[^\w.-]", "_", "-".join([user, *groups]))
-        if not (self.layout.pki / f"{name}.crt").is_file():
-            pki.issue(self.layout.pki, name, user, groups)
-        return pki.write_kubeconfig(self._user_file(name), self.server, self.layout.pki, name=name)
+        with (self.layout.pki / "users.lock").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)  # tests that run side by side ask for the same user
+            if not (self.layout.pki / f"{name}.crt").is_file():
+                pki.issue(self.layout.pki, name, user, groups)
+            return pki.write_kubeconfig(self._user_file(name), self.server, self.layout.pki, name=name)
 
     def kubeconfig_with_token(self, token: str, name: str = "token") -> Path:
         """A kubeconfig for a bearer token, good or bad."""

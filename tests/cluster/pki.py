@@ -46,10 +46,11 @@ def write_kubeconfig(path: Path, server: str, pki: Path, *, name: str = "", toke
         "contexts": [{"name": "kdeploy", "context": {"cluster": "kdeploy", "user": "user"}}],
         "current-context": "kdeploy",
     }
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(content, indent=1))
-    return path
+    new = path.with_name(f".{path.name}.new")  # whoever reads the one that was there goes on reading it
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    new.write_text(json.dumps(content, indent=1))
+    return new.replace(path)
 
 
 def _login(pki: Path, name: str) -> dict[str, str]:
