@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from kdeploy.cli.inputs import COMMAND, COMMANDS, INPUTS, KUBECONFIG, PREFIX, REPORT, VARIABLES, Shape
+from kdeploy.cli.files import REPORT
+from kdeploy.cli.inputs import COMMAND, COMMANDS, INPUTS, KUBECONFIG, PREFIX, VARIABLES, Shape
 from kdeploy.cli.options import OPTIONS
 from kdeploy.report.github.outputs import OUTPUTS
 

@@ -6,13 +6,15 @@ The functions here are what the commands wire. Their SDKs are imported when they
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+import platform
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kdeploy.build.checkout import Checkout, look_at_checkout
+from kdeploy.build.contents import context_hash
 from kdeploy.build.git import Git, GitHistory
-from kdeploy.build.plan import plan_build
+from kdeploy.build.plan import hash_inputs, plan_build, refuse_changes
 from kdeploy.build.source import Source, inspect
 from kdeploy.clock import Deadline
 from kdeploy.config.settings import BuildOptions
@@ -35,41 +37,69 @@ __all__ = [
     "open_builder",
     "open_history",
     "open_registry",
+    "read_dockerfile",
     "refuse_unbuildable",
     "request_build",
 ]
 
 
-def inspect_source(options: BuildOptions, commit: str | None, env: Mapping[str, str], deadline: Deadline) -> Source:
-    """What would be built: the commit, whether files are changed, notes for the person. Raises ConfigError."""
-    run, check = within(deadline), deadline.remaining
-    return inspect(options.context, commit, env, dockerfile=options.dockerfile, run=run, check=check)
+def inspect_source(
+    options: BuildOptions,
+    commit: str | None,
+    env: Mapping[str, str],
+    deadline: Deadline,
+    *,
+    beside: Sequence[str] = (),
+) -> Source:
+    """What would be built: the commit, whether files are changed, notes for the person. `beside`: files of kdeploy's
+    own that may lie in the context. Raises ConfigError.
+    """
+    return inspect(
+        options.context,
+        commit,
+        env,
+        dockerfile=options.dockerfile,
+        beside=beside,
+        run=within(deadline),
+        check=deadline.remaining,
+        timeout=deadline.remaining(),
+    )
 
 
 def request_build(
     options: BuildOptions,
     source: Source,
     env: Mapping[str, str],
+    deadline: Deadline,
     *,
     repository: str,
     tag: str | None = None,
+    beside: Sequence[str] = (),
 ) -> BuildRequest:
-    """The build request for a source; see `plan_build`. Raises ConfigError also where there is no Dockerfile."""
+    """The build request for a source; see `plan_build`, and `read_dockerfile` for what it raises.
+
+    All that goes to the builder is read where the commit's image might be reused, or be reused later.
+    """
+    dockerfile, inputs = read_dockerfile(options, source, env), ""
+    if tag is None and source.is_exact:
+        context = context_hash(options.context, options.dockerfile, beside=beside, check=deadline.remaining)
+        inputs = hash_inputs(options, dockerfile, context, platform.machine())
+    return plan_build(options, source, inputs, repository=repository, tag=tag)
+
+
+def read_dockerfile(options: BuildOptions, source: Source, env: Mapping[str, str]) -> bytes:
+    """The Dockerfile of what may be built. Raises ConfigError where there is none, BuildError where the source has
+    changed files and CI=true.
+    """
+    if env.get("CI", "").lower() in ("true", "1"):
+        refuse_changes(source)
     try:
-        dockerfile = Path(options.dockerfile).read_bytes()
+        return Path(options.dockerfile).read_bytes()
     except OSError as error:
         raise ConfigError(
             f"the Dockerfile {options.dockerfile} cannot be read: {error.strerror}",
             hint="name it with --dockerfile, or deploy a built image: --image REPOSITORY:TAG",
         ) from error
-    return plan_build(
-        options,
-        source,
-        dockerfile,
-        repository=repository,
-        tag=tag,
-        is_ci=env.get("CI", "").lower() in ("true", "1"),
-    )
 
 
 def checkout_of(folder: str, env: Mapping[str, str], deadline: Deadline) -> Checkout:

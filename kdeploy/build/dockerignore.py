@@ -57,20 +57,36 @@ def _rules(lines: Sequence[str], *, strict: bool) -> Iterator[Rule]:
 
 def _to_regex(pattern: str, *, any_depth: bool = True) -> str:
     """Go's filepath.Match; with "**" for any number of folders where `any_depth` says so."""
-    regex, at = "", 0
+    regex, tokens = "", list(_tokens(pattern, any_depth=any_depth))
+    while tokens:
+        token = tokens.pop(0)
+        if token != _STAR:
+            regex += token
+            continue
+        after = next((at for at, one in enumerate(tokens) if one in _ENDS), len(tokens))
+        chunk, tokens = tokens[:after], tokens[after:]
+        text = "".join(chunk)
+        # Of two stars in one name the first takes as little as it can, for good: more would be tried in vain, and for
+        # ever. It holds for what stays within the name.
+        is_first = tokens[:1] == [_STAR] and not any(re.fullmatch(one, "/") for one in chunk)
+        regex += f"(?>{_STAR}?{text})" if is_first else f"{_STAR}{text}"
+    return regex
+
+
+def _tokens(pattern: str, *, any_depth: bool) -> Iterator[str]:
+    at = 0
     while at < len(pattern):
         if any_depth and (found := _DOUBLE_STAR.match(pattern, at)):
-            regex += ".*" if found.end() == len(pattern) else "(?:.*/)?"
+            yield _REST if found.end() == len(pattern) else _FOLDERS
         elif found := _CLASS.match(pattern, at):
-            regex += f"[{found[1]}{_class_members(found[2])}]"
+            yield f"[{found[1]}{_class_members(found[2])}]"
         else:
             found = _ESCAPED_OR_ANY.match(pattern, at)
             assert found
             if found[0] == "[":
                 raise re.error("a [ without its ]", pattern, at)
-            regex += _WILD.get(found[0]) or re.escape(found[0].removeprefix("\\") or "\\")
+            yield _WILD.get(found[0]) or re.escape(found[0].removeprefix("\\") or "\\")
         at = found.end()
-    return regex
 
 
 def _class_members(text: str) -> str:
@@ -81,4 +97,6 @@ def _class_members(text: str) -> str:
 _DOUBLE_STAR = re.compile(r"\*\*/?")
 _CLASS = re.compile(r"\[(\^?)((?:\\.|[^\]\\])+)\]", re.DOTALL)
 _ESCAPED_OR_ANY = re.compile(r"\\.|.", re.DOTALL)
-_WILD = {"*": "[^/]*", "?": "[^/]"}
+_STAR, _REST, _FOLDERS = "[^/]*", ".*", "(?:.*/)?"
+_WILD = {"*": _STAR, "?": "[^/]"}
+_ENDS = frozenset({_STAR, _REST, _FOLDERS, "/"})

@@ -1,7 +1,8 @@
-"""The git program, asked without running anything that a repository brings along: no hooks, pager, filters of diffs.
+"""The git program, asked without running anything that a repository brings along: no hooks, pager, drivers of diffs.
 
 git calls a checkout that belongs to another user dubious (CVE-2022-24765); in a CI container the workspace always does,
-so the check is switched off, and with it everything in the repository's configuration that could start a program.
+so the check is switched off, and with it what the repository's configuration could start a program by. Its clean
+filters stay: without Git LFS's, for one, git would take every file of it for changed.
 """
 
 from __future__ import annotations

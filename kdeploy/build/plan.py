@@ -20,20 +20,17 @@ _SHOWN_FILES = 5
 def plan_build(
     options: BuildOptions,
     source: Source,
-    dockerfile: bytes,
+    inputs: str,
     *,
     repository: str,
     tag: str | None = None,
-    is_ci: bool = False,
 ) -> BuildRequest:
-    """What to build under which name. `dockerfile` is the file's content, `tag` what --tag says, `is_ci`: CI=true.
+    """What to build under which name. `inputs`: see `hash_inputs`; "" where no image may be reused. `tag`: what --tag
+    says.
 
     `repository` is what the cluster pulls; `options.push_repository` is pushed to where that name differs. Raises
-    ConfigError for a name that registries refuse, BuildError for changed files in CI: what CI deploys is a commit, and
-    files that are not the commit's come from a mistake or from an attacker.
+    ConfigError for a name that registries refuse.
     """
-    if is_ci and source.dirty:
-        raise _dirty_error(source)
     return BuildRequest(
         context=options.context,
         dockerfile=options.dockerfile,
@@ -41,8 +38,8 @@ def plan_build(
         push_repository=options.push_repository and check_repository(options.push_repository),
         tag=tag_of(source) if tag is None else check_tag(tag),
         commit=source.commit,
-        labels=labels_of(source, repository, hash_inputs(options, source, dockerfile)),
-        reusable=tag is None and source.is_exact,
+        labels=labels_of(source, repository, inputs),
+        reusable=bool(inputs),
         target=options.target,
         args=dict(options.args),
         secrets=options.secrets,
@@ -72,24 +69,32 @@ def labels_of(source: Source, repository: str, inputs: str) -> dict[str, str]:
     return {name: value for name, value in labels.items() if value}
 
 
-def hash_inputs(options: BuildOptions, source: Source, dockerfile: bytes) -> str:
-    """A SHA-256 in hex of what decides the image beside the commit's files; secrets are left out on purpose."""
+def hash_inputs(options: BuildOptions, dockerfile: bytes, context: str, machine: str) -> str:
+    """A SHA-256 in hex of what decides the image; secrets are left out on purpose.
+
+    `context`: the hash of what the builder gets. `machine`: this one, as platform.machine() names it, for whose like
+    an image is built where no platform is asked for.
+    """
     inputs = {
         "dockerfile": hashlib.sha256(dockerfile).hexdigest(),
-        "folder": source.folder,
+        "context": context,
         "args": dict(options.args),
         "target": options.target,
-        "platforms": sorted(options.platforms),
-        **({"unversioned": source.unversioned} if source.unversioned else {}),
+        "platforms": sorted(options.platforms) or [machine],
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
-def _dirty_error(source: Source) -> BuildError:
+def refuse_changes(source: Source) -> None:
+    """Raises BuildError for changed files, in CI: what it deploys is a commit, and files that are not the commit's
+    come from a mistake or from an attacker.
+    """
+    if not source.dirty:
+        return
     shown = ", ".join(one_line(path, 80) for path in source.dirty[:_SHOWN_FILES])
     rest = len(source.dirty) - _SHOWN_FILES
     more = f" and {rest} more" if rest > 0 else ""
-    return BuildError(
+    raise BuildError(
         f"the build context differs from commit {source.commit[:12]}, and CI=true allows no changed files",
         hint=f"commit, remove or ignore (.gitignore, .dockerignore): {shown}{more}",
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kdeploy.build.dirty import Check, content_hash, unversioned
+from kdeploy.build.contents import Check, files_hash
+from kdeploy.build.dirty import changed_files
 from kdeploy.build.git import Git, is_full_sha
 from kdeploy.errors import ConfigError
 from kdeploy.process import Run, run
@@ -27,11 +28,9 @@ class Source:
 
     `commit`: what the image is named after, and `origin` who said so ("--commit", "HEAD", "GITHUB_SHA", ...).
     `head`: the checked-out commit, None outside of git. `dirty`: changed and untracked files that go into the build,
-    and `dirty_hash` 8 hex digits of their content ("" for none). `unversioned`: a hash of what goes into the build and
-    is in no commit all the same: what git ignores and .dockerignore does not, or all of it outside of git.
-    `folder`: the context below the top of the checkout. `remote`: a web address without credentials, `title`: the last
-    name in it, `created`: the commit's time (RFC 3339), `version`: its tag; each "" where it is unknown. `notes`: what
-    a person should know about how the commit was chosen.
+    and `dirty_hash` 8 hex digits of their content ("" for none). `remote`: a web address without credentials, `title`:
+    the last name in it, `created`: the commit's time (RFC 3339), `version`: its tag; each "" where it is unknown.
+    `notes`: what a person should know about how the commit was chosen.
     """
 
     commit: str
@@ -39,8 +38,6 @@ class Source:
     head: str | None = None
     dirty: tuple[str, ...] = ()
     dirty_hash: str = ""
-    unversioned: str = ""
-    folder: str = ""
     remote: str = ""
     created: str = ""
     title: str = ""
@@ -49,7 +46,7 @@ class Source:
 
     @property
     def is_exact(self) -> bool:
-        """Whether git proves that the files are those of the full commit: only then may its image be reused."""
+        """Whether git says that the files are those of the full commit: only then may its image be reused."""
         return self.head == self.commit and is_full_sha(self.commit) and not self.dirty
 
 
@@ -59,34 +56,35 @@ def inspect(
     env: Mapping[str, str],
     *,
     dockerfile: str | None = None,
+    beside: Iterable[str] = (),
     run: Run = run,
     check: Check = lambda: None,
+    timeout: float = 60.0,
 ) -> Source:
-    """Looks at the build context. `commit` is what --commit says; `dockerfile` counts as part of it wherever it lies.
-    `run` and `check` raise TimeoutError when no time is left.
+    """Looks at the build context. `commit` is what --commit says; `dockerfile` counts as part of it wherever it lies,
+    and `beside` are files in it that do not count. `run` and `check` raise TimeoutError when no time is left; git has
+    `timeout` seconds for each question.
 
     Raises ConfigError where the folder is missing, or neither it nor the flags or the environment name a commit.
     """
     if not Path(context).is_dir():
         raise ConfigError(f"the build context {context} is no folder", hint="name it with --build-context")
-    git = Git(folder=context, env=env, run=run)
+    git = Git(folder=context, env=env, run=run, timeout=timeout)
     top = git.top()
     if top is None:
         chosen, origin, notes = choose_commit(commit, None, env)
-        return Source(commit=chosen, origin=origin, notes=notes, unversioned=content_hash(context, ["."], check))
+        return Source(commit=chosen, origin=origin, notes=notes)
     head = git.resolve("HEAD")
     wanted = None if commit is None else git.resolve(commit) or commit
     chosen, origin, notes = choose_commit(wanted, head, env)
-    beside = unversioned(git, context, dockerfile)
+    changed = changed_files(git, top, context, dockerfile, beside)
     remote = web_address(remote_of(git))
     return Source(
         commit=chosen,
         origin=origin,
         head=head,
-        dirty=beside.changed,
-        dirty_hash=content_hash(context, beside.changed, check)[:8] if beside.changed else "",
-        unversioned=content_hash(context, beside.ignored, check) if beside.ignored else "",
-        folder=git.text("rev-parse", "--show-prefix").rstrip("/"),
+        dirty=changed,
+        dirty_hash=files_hash(context, changed, check)[:8] if changed else "",
         remote=remote,
         created=git.text("show", "-s", "--format=%cI", f"{chosen}^{{commit}}"),
         title=one_line(remote.rpartition("/")[2]),

@@ -13,7 +13,8 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from kdeploy.cli.inputs import KUBECONFIG, PREFIX, REPORT, SECRETS, read_inputs
+from kdeploy.cli.files import REPORT
+from kdeploy.cli.inputs import KUBECONFIG, PREFIX, SECRETS, read_inputs
 from kdeploy.cli.private import keep, remove_all
 from kdeploy.cli.pull_request import read_event, refuse_fork
 from kdeploy.config.document import load

@@ -9,9 +9,10 @@ from kdeploy.build import (
     is_shallow,
     login_name,
     open_registry,
+    read_dockerfile,
     refuse_unbuildable,
-    request_build,
 )
+from kdeploy.cli.files import files_of
 from kdeploy.cli.login import docker_env
 from kdeploy.cli.questions import Questions
 from kdeploy.cli.run import Session
@@ -35,7 +36,8 @@ def examine_image(
         return settings.commit, (git, builder, *_registry(session, settings, None, questions))
     build = settings.build if settings else BuildOptions()
     commit = settings.commit if settings else session.flags.commit or None
-    source = questions.ask("git", lambda deadline: inspect_source(build, commit, session.env, deadline))
+    own = files_of(session.flags)
+    source = questions.ask("git", lambda deadline: inspect_source(build, commit, session.env, deadline, beside=own))
     known = None if isinstance(source, Check) else source
     git = source if isinstance(source, Check) else _git(session, settings, source, questions)
     found = (git, _builder(session, settings, questions))
@@ -49,7 +51,7 @@ def _git(session: Session, settings: Settings | None, source: Source, questions:
 
     def look(deadline: Deadline) -> Check:
         if settings is not None and settings.image is not None:
-            request_build(settings.build, source, session.env, repository=settings.image.repository, tag=settings.tag)
+            read_dockerfile(settings.build, source, session.env)
         context = settings.build.context if settings else "."
         return judge_git(
             commit=source.commit,

@@ -15,12 +15,19 @@ from kdeploy.report.value import Report
 from kdeploy.text import one_line
 
 FILES = ("report", "junit", "dotenv", "trace")
+REPORT = "kdeploy-report.json"
+"""Where the action writes the report if nobody says where, so that the output `report` always names a file."""
 
 
 def find_unwritable(flags: Flags) -> ConfigError | None:
     """What is wrong with the first file that cannot be written."""
     given = {f"--{name}": getattr(flags, name) for name in FILES}
     return next((error for flag, file in given.items() if file and (error := _check(flag, file))), None)
+
+
+def files_of(flags: Flags) -> tuple[str, ...]:
+    """What kdeploy writes, or an action before it in the same job has written: no part of what is built."""
+    return (*(file for name in FILES if (file := getattr(flags, name))), REPORT)
 
 
 def remove_old(flags: Flags) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from kdeploy.cli.files import REPORT
 from kdeploy.cli.login import USERNAME
 from kdeploy.config.nearest import did_you_mean
 from kdeploy.errors import ConfigError
@@ -93,9 +94,6 @@ INPUTS: Mapping[str, Shape] = {
 """Every input. `kubeconfig` is the file's content, where the flag names a file."""
 
 SECRETS = tuple(name for name, shape in INPUTS.items() if shape is Shape.SECRET)
-REPORT = "kdeploy-report.json"
-"""Where the report is written if nobody says where, so that the output `report` always names a file."""
-
 _ROLLBACK = frozenset(
     {
         *("target", "config", "env", "namespace", "context", "container", "to", "rollback-timeout", "crash-budget"),

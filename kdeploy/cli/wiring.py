@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from kdeploy.build import inspect_source, open_builder, open_history, open_registry, request_build
+from kdeploy.cli.files import files_of
 from kdeploy.cli.login import docker_env
 from kdeploy.cli.run import Session
 from kdeploy.cli.secrets import known_secrets
@@ -175,12 +176,15 @@ def builder_of(session: Session, settings: Settings) -> Builder:
 
 def plan_build(session: Session, settings: Settings, repository: str) -> BuildRequest:
     """The build request for the checkout; says how its commit was chosen where that is not plain."""
-    source = inspect_source(settings.build, settings.commit, session.env, before_patch(session, settings))
+    until, own = before_patch(session, settings), files_of(session.flags)
+    source = inspect_source(settings.build, settings.commit, session.env, until, beside=own)
     for note in source.notes:
         session.emit(Warned(message=note))
     if source.dirty:
         session.emit(Warned(message=f"the tree has changes that are in no commit: {', '.join(source.dirty[:3])}"))
-    return request_build(settings.build, source, session.env, repository=repository, tag=settings.tag)
+    return request_build(
+        settings.build, source, session.env, until, repository=repository, tag=settings.tag, beside=own
+    )
 
 
 def plan_rollback(session: Session, settings: Settings, target: Target) -> RollbackRequest:

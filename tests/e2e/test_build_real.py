@@ -57,7 +57,7 @@ class Workshop:
     ) -> Image:
         options = self.options(**more)
         source = inspect_source(options, None, self.env, soon())
-        request = request_build(options, source, self.env, repository=repository, tag=tag)
+        request = request_build(options, source, self.env, soon(), repository=repository, tag=tag)
         return open_builder(engine, self.env, soon()).build_and_push(request, self.lines.append, timeout)
 
 

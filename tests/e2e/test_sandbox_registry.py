@@ -169,7 +169,7 @@ def test_kdeploys_builders_push_to_it_and_find_it_again(
     checkout.git("-c", "user.name=T", "-c", "user.email=t@example.com", "commit", "--quiet", "--message=one")
     options = BuildOptions(context=str(checkout.folder), dockerfile=str(checkout.folder / "Dockerfile"))
     env = dict(os.environ)
-    request = request_build(options, inspect_source(options, None, env, soon()), env, repository=repository)
+    request = request_build(options, inspect_source(options, None, env, soon()), env, soon(), repository=repository)
     lines: list[str] = []
 
     image = open_builder(engine, env, soon()).build_and_push(request, lines.append, 60)
@@ -178,7 +178,7 @@ def test_kdeploys_builders_push_to_it_and_find_it_again(
     assert (again.digest, again.reused) == (image.digest, True)
     if engine == "layers":  # the rig's own registry, Docker's 2.8, gets the very same
         theirs = f"{cluster.registry}/{repository.partition('/')[2]}"
-        elsewhere = request_build(options, inspect_source(options, None, env, soon()), env, repository=theirs)
+        elsewhere = request_build(options, inspect_source(options, None, env, soon()), env, soon(), repository=theirs)
         assert open_builder(engine, env, soon()).build_and_push(elsewhere, lines.append, 60).digest == image.digest
     forget(cluster, repository)
     assert runs(cluster, image.reference) == WORDS

@@ -62,6 +62,11 @@ class LayersBuilder:
             raise push_failure(log.lines, pushed_name(request), pusher="this machine") from error
         except RefusedError as error:
             raise BuildError(f"{TITLE} could not push the image: {error.message}", hint=error.hint) from error
+        except RecursionError as error:
+            raise BuildError(
+                f"{TITLE} cannot copy folders that lie so deep in each other",
+                hint="leave them out by .dockerignore, or build with an engine: --builder buildx",
+            ) from error
         except DockerfileError as error:
             error.location = Location(file=request.dockerfile, line=error.line)
             raise self._explained(error) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,3 +33,14 @@ def shop(tmp_path: Path) -> Shop:
 def here(tmp_path: Path) -> Iterator[Registry]:
     with registry(tmp_path / "registry") as served:
         yield served
+
+
+def make_deep(folder: Path) -> None:
+    """Folders in folders, more than Python's functions may call each other."""
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(1200):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)

@@ -142,7 +142,7 @@ def test_only_what_lies_below_the_context_counts_and_the_dockerfile(repo: Path) 
     (repo / "app").write_text("changed")
     api = repo / "api"
     inside = inspect(str(api), None, ENV)
-    assert (inside.dirty, inside.folder, inside.is_exact) == ((), "api", True)
+    assert (inside.dirty, inside.is_exact) == ((), True)
     (repo / "Dockerfile").write_text("FROM other\n")
     assert inspect(str(api), None, ENV, dockerfile=str(repo / "Dockerfile")).dirty == ("../Dockerfile",)
 
@@ -267,64 +267,13 @@ def test_outside_of_git_history_knows_nothing(tmp_path: Path) -> None:
     assert GitHistory(git=Git(folder=str(tmp_path), env=ENV)).is_ancestor("a" * 40, "b" * 40) is None
 
 
+def soon() -> Deadline:
+    return Deadline(time.monotonic, 60)
+
+
 def test_a_missing_dockerfile_is_named_before_anything_is_built(repo: Path) -> None:
     options = BuildOptions(context=str(repo), dockerfile=str(repo / "Dockerfile.prod"))
-    source = inspect_source(options, None, ENV, Deadline(time.monotonic, 60))
+    source = inspect_source(options, None, ENV, soon())
     with pytest.raises(ConfigError, match=r"Dockerfile\.prod cannot be read") as caught:
-        request_build(options, source, ENV, repository="web")
+        request_build(options, source, ENV, soon(), repository="web")
     assert "--dockerfile" in caught.value.hint
-
-
-def request_of(repo: Path, **env: str) -> tuple[str, bool]:
-    """The hash of the inputs, and whether an image of them may be reused."""
-    source = look(repo, **env)
-    request = request_build(
-        BuildOptions(context=str(repo), dockerfile=f"{repo}/Dockerfile"), source, ENV, repository="web"
-    )
-    return request.labels["dev.kdeploy.inputs"], request.reusable
-
-
-def test_what_git_ignores_and_the_build_gets_is_an_input_of_the_image(repo: Path) -> None:
-    clean = request_of(repo)
-    (repo / "ignored").mkdir()
-    (repo / "ignored" / "app.py").write_text("print(1)")
-    one = request_of(repo)
-    assert one[0] != clean[0]
-    assert one == request_of(repo)
-    (repo / "ignored" / "app.py").write_text("print(2)")
-    assert request_of(repo)[0] not in (one[0], clean[0])
-    (repo / ".dockerignore").write_text("ignored\n.dockerignore\n")
-    commit(repo)
-    assert look(repo).unversioned == ""
-
-
-def test_what_is_left_out_but_for_a_file_below_counts_by_that_file(repo: Path) -> None:
-    (repo / "ignored").mkdir()
-    (repo / "ignored" / "app.py").write_text("1")
-    (repo / ".dockerignore").write_text("ignored\n!ignored/app.py\n")
-    commit(repo)
-    one = request_of(repo)[0]
-    (repo / "ignored" / "other.py").write_text("not sent")
-    assert request_of(repo)[0] == one
-    (repo / "ignored" / "app.py").write_text("2")
-    assert request_of(repo)[0] != one
-
-
-def test_files_without_end_are_not_read_beyond_the_time(repo: Path) -> None:
-    (repo / "ignored").write_text("1")
-
-    def check() -> None:
-        raise TimeoutError
-
-    with pytest.raises(ConfigError, match="in time") as caught:
-        inspect(str(repo), None, ENV, check=check)
-    assert "--build-timeout" in caught.value.hint
-
-
-def test_outside_of_git_an_image_never_passes_for_the_commits_own(repo: Path) -> None:
-    head = git(repo, "rev-parse", "HEAD")
-    clean = request_of(repo)
-    (repo / ".git").rename(repo.parent / "git")
-    without, reusable = request_of(repo, GITHUB_SHA=head)
-    assert without != clean[0]
-    assert not reusable
