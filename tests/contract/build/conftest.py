@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,8 +37,9 @@ def here(tmp_path: Path) -> Iterator[Registry]:
         yield served
 
 
-def make_deep(folder: Path) -> None:
-    """Folders in folders, more than Python's functions may call each other."""
+@contextmanager
+def deep(folder: Path) -> Iterator[None]:
+    """Folders in folders, more than Python's functions may call each other: not even shutil.rmtree can remove them."""
     here = os.open(folder, os.O_RDONLY)
     for _ in range(1200):
         os.mkdir("d", dir_fd=here)
@@ -44,3 +47,7 @@ def make_deep(folder: Path) -> None:
         os.close(here)
         here = below
     os.close(here)
+    try:
+        yield
+    finally:
+        subprocess.run(["rm", "-rf", str(folder / "d")], check=True)

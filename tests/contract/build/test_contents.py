@@ -13,7 +13,7 @@ from kdeploy.build.contents import context_hash
 from kdeploy.build.plan import INPUTS_LABEL
 from kdeploy.config.settings import BuildOptions
 from kdeploy.errors import BuildError, ConfigError
-from tests.contract.build.conftest import make_deep
+from tests.contract.build.conftest import deep
 from tests.contract.build.test_git import ENV, commit, git, repo, soon
 
 __all__ = ["repo"]
@@ -184,8 +184,8 @@ def test_files_without_end_are_not_read_beyond_the_time(repo: Path) -> None:
 
 
 def test_folders_without_end_are_no_bug(tmp_path: Path) -> None:
-    make_deep(tmp_path)
-    assert context_hash(str(tmp_path), None) == context_hash(str(tmp_path), f"{tmp_path}/{'x' * 300}")
+    with deep(tmp_path):
+        assert context_hash(str(tmp_path), None) == context_hash(str(tmp_path), f"{tmp_path}/{'x' * 300}")
 
 
 def test_where_a_folder_ends_is_told(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler
 from kdeploy.build.layers.oci import LAYER_TYPE
 from kdeploy.build.layers.problems import UnsupportedError
 from kdeploy.errors import BuildError
-from tests.contract.build.conftest import DOCKERFILE, make_deep
+from tests.contract.build.conftest import DOCKERFILE, deep
 from tests.contract.build.layers_shop import BASE, INDEX_TYPE, TAG, Registry, Shop, base_layer, registry, sha256
 
 
@@ -247,9 +247,8 @@ def test_a_base_layer_that_never_comes_whole_is_an_error(
 
 
 def test_folders_without_end_are_refused_and_no_bug(shop: Shop, here: Registry) -> None:
-    make_deep(shop.folder)
     shop.write(Dockerfile="FROM scratch\nCOPY . /\n")
-    with pytest.raises(BuildError, match="so deep in each other"):
+    with deep(shop.folder), pytest.raises(BuildError, match="so deep in each other"):
         shop.build(f"{here.name}/web")
 
 
