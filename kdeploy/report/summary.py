@@ -81,6 +81,8 @@ def now(report: Report) -> str:
         image = f": {short(entry.rolled_back_to)}" if entry.rolled_back_to else ""
         revision = f", revision {one_line(entry.revision)}" if entry.revision else ""
         return f"{_NOW[report.outcome]}{image}{revision}"
+    if report.outcome is Outcome.ROLLBACK_FAILED and entry is not None and entry.rolled_back_to:
+        return f"{short(entry.rolled_back_to)} was put back, and is not known to be healthy: this needs a person"
     if report.outcome is Outcome.INTERRUPTED:
         return _now_interrupted(report, entry)
     if report.outcome is Outcome.FAILED:

@@ -92,8 +92,11 @@ def rollback(request: RollbackRequest, edges: Edges) -> Report:
 def choose(snapshot: Snapshot, to: str | None) -> RollbackTarget:
     """The verified revision that `to` names: by number, commit or digest; without it the newest before the live one.
 
-    Before means deployed before, so that a second rollback goes on to the version before and not back to the one that
-    the first has taken away. Raises RefusedError (NotFound, Ambiguous, NoRollbackTarget).
+    Where the live one is verified, before means deployed before, so that a second rollback goes on to the version
+    before and not back to the one that the first has taken away. Where it is not, what was live last is what comes
+    back, as after a failed deploy, be it put there by a rollback.
+
+    Raises RefusedError (NotFound, Ambiguous, NoRollbackTarget).
     """
     verified = [r for r in revisions_of(snapshot) if r.is_verified]
     if to is None:
@@ -113,7 +116,10 @@ def choose(snapshot: Snapshot, to: str | None) -> RollbackTarget:
 
 def _before_live(snapshot: Snapshot, verified: Sequence[Revision]) -> RollbackTarget:
     live = live_revision(snapshot)
-    others = sorted((r for r in verified if live is None or r.hash != live.hash), key=_deployed, reverse=True)
+    others = [r for r in verified if live is None or r.hash != live.hash]
+    if others and not (live and live.is_verified):
+        return of_revision(others[0], f"revision {others[0].number} is the newest verified one")
+    others.sort(key=_deployed, reverse=True)
     # The workload's own marks: a ControllerRevision keeps those of the deploy that made it.
     own = marks.marks_of(snapshot.workload).get(marks.DEPLOY_ID, "") if snapshot.workload else ""
     limit = (own, *live.deployed[1:]) if live else None

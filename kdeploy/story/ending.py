@@ -22,6 +22,8 @@ from kdeploy.story.restore import Restoration, RestorePlan, restore, send_restor
 from kdeploy.story.run import Run
 from kdeploy.story.unstick import unstick
 
+_FAILED_BEFORE = "the checks did not pass before this deploy either: look at the checks, or at what both versions need"
+
 LINGER = 1.5
 """Seconds between the restore patch of an interrupted run and its end; GitHub kills 10 s after the first signal."""
 
@@ -141,9 +143,7 @@ def _after_restore(
         if to.hash != baseline.hash:
             hint = "mend it and deploy again; what was live just before was not proved good, and was not put back"
         if to.lenient:
-            hint = (
-                "the checks did not pass before this deploy either: look at the checks, or at what both versions need"
-            )
+            hint = _FAILED_BEFORE
         return run.report(Outcome.ROLLED_BACK, verdict.reason, verdict.message, hint)
     if restoration.outcome is Outcome.SUPERSEDED:
         return superseded(run, restoration.reason, f"{verdict.message}; {restoration.message}")
@@ -151,7 +151,7 @@ def _after_restore(
         message = f"{verdict.message}; {restoration.message}"
         return run.report(Outcome.INTERRUPTED, Reason.INTERRUPTED, message, _watch_hint(run))
     message = f"{verdict.message}; the rollback failed too: {restoration.message}"
-    return run.report(Outcome.ROLLBACK_FAILED, verdict.reason, message, _by_hand(run))
+    return run.report(Outcome.ROLLBACK_FAILED, verdict.reason, message, _look_at(run, baseline, to, restoration))
 
 
 def superseded(run: Run, reason: Reason, message: str) -> Report:
@@ -164,6 +164,15 @@ def superseded(run: Run, reason: Reason, message: str) -> Report:
 
 def _by_hand(run: Run) -> str:
     return f"mend it and deploy again, or put a verified version back: kdeploy rollback {_where(run)}"
+
+
+def _look_at(run: Run, baseline: Baseline, to: RollbackTarget, restoration: Restoration) -> str:
+    """After a rollback that failed: one more would take away what was just put back."""
+    if not restoration.sent:
+        return _by_hand(run)
+    if to.hash == baseline.hash and not baseline.passes:
+        return _FAILED_BEFORE
+    return f"look at what was put back: kdeploy status {_where(run)}; another one: kdeploy history {_where(run)}"
 
 
 def _nothing_verified(run: Run) -> str:

@@ -83,6 +83,24 @@ ROWS = (
         ),
     ),
     Scenario(
+        name="rollback after a rollback and a bad one",
+        says="What a rollback by hand had put back comes back after a bad deploy, and not what it had taken away.",
+        steps=(
+            deployed(ONE),
+            deployed(good("two"), previous="one"),
+            deployed(good("three"), previous="two"),
+            restore("rollback", "two"),
+            Run(
+                words="deploy --crash-budget 0 --no-rollback",
+                commit=crashing("four"),
+                ends=Ends(code=12, outcome="not-rolled-back", reason="CrashLoop"),
+                live=State(runs="four", pods=None),
+            ),
+            restore("rollback", "two"),
+            restore("rollback", "one"),
+        ),
+    ),
+    Scenario(
         name="inherited marks",
         says="A foreign change is not verified by the marks that it inherits.",
         steps=(

@@ -254,6 +254,7 @@ ROWS = (
                         "500",
                         "the rollback failed too",
                         "does not pass on the version before",
+                        "did not pass before this deploy either",
                     ),
                 ),
                 live=State(runs="one"),
