@@ -12,13 +12,13 @@ from kdeploy.config.settings import Settings
 from kdeploy.config.target import parse_workload
 from kdeploy.errors import ConfigError
 from kdeploy.events import Phase
-from kdeploy.model import Culprit, Obj, State, Target, Verdict
+from kdeploy.model import Culprit, Obj, Snapshot, State, Target, Verdict
 from kdeploy.report.encode import encode_fields
 from kdeploy.report.wording import counted
 from kdeploy.rollout.containers import env_secrets
 from kdeploy.rollout.objects import name_of
 from kdeploy.rollout.pod_events import is_creating, suspects
-from kdeploy.rollout.revisions import new_pods
+from kdeploy.rollout.revisions import live_revision, new_pods
 from kdeploy.rollout.status import expectation, snapshot_from_dump, status_of
 from kdeploy.text import one_line
 
@@ -40,7 +40,7 @@ def status_result(session: Session) -> Result:
     return _result(*_judge_cluster(session, load_settings(session)))
 
 
-def _judge_cluster(session: Session, settings: Settings) -> tuple[Target, Verdict]:
+def _judge_cluster(session: Session, settings: Settings) -> tuple[Target, Verdict, Snapshot]:
     from kdeploy.cli.wiring import edges, reach
     from kdeploy.story.evidence import with_evidence
     from kdeploy.story.run import Run
@@ -60,10 +60,10 @@ def _judge_cluster(session: Session, settings: Settings) -> tuple[Target, Verdic
         if pods := [*suspects(verdict.culprits), *creating]:
             events = there.cluster.pod_events(pods, run.now() + READ_TIMEOUT)
             verdict = status_of(replace(snapshot, events=events), crash_budget=budget)
-    return there.target, replace(verdict, culprits=with_evidence(run, verdict))
+    return there.target, replace(verdict, culprits=with_evidence(run, verdict)), there.cluster.snapshot()
 
 
-def _judge_dump(session: Session) -> tuple[Target, Verdict]:
+def _judge_dump(session: Session) -> tuple[Target, Verdict, Snapshot]:
     file, given = session.flags.from_file or "", session.flags.target
     if len(given) > 1:
         raise ConfigError("one target a run", hint="run kdeploy once for each of them")
@@ -74,7 +74,8 @@ def _judge_dump(session: Session) -> tuple[Target, Verdict]:
     target = wanted.within(session.flags.namespace or _namespace_of(items, wanted.name, file)) if wanted else None
     found, snapshot = snapshot_from_dump(items, target)
     budget = session.flags.crash_budget
-    return found, status_of(snapshot) if budget is None else status_of(snapshot, crash_budget=budget)
+    verdict = status_of(snapshot) if budget is None else status_of(snapshot, crash_budget=budget)
+    return found, verdict, snapshot
 
 
 def _read(file: str) -> Any:
@@ -108,15 +109,24 @@ def _namespace_of(items: list[Obj], name: str, file: str) -> str:
     return next(iter(found), "default")
 
 
-def _result(target: Target, verdict: Verdict) -> Result:
-    code = _EXIT_CODES[verdict.state]
-    fields = {"schema": "kdeploy.status/v1", "exit_code": code, "target": encode_fields(target)}
+def _result(target: Target, verdict: Verdict, snapshot: Snapshot) -> Result:
+    code, live = _EXIT_CODES[verdict.state], live_revision(snapshot)
+    verified = live is not None and live.is_verified
+    fields = {
+        "schema": "kdeploy.status/v1",
+        "exit_code": code,
+        "target": encode_fields(target),
+        "revision": str(live.number) if live else None,
+        "verified": verified,
+    }
     lines = [
         f"{target} in {target.namespace}: {verdict.state.value}: {verdict.reason.value}: {one_line(verdict.message)}",
         f"  pods: {counted(verdict.pods)}",
+        f"  revision {live.number}, {'verified' if verified else 'not verified by kdeploy'}" if live else "",
         *(line for culprit in verdict.culprits for line in _culprit(culprit)),
     ]
-    return Result(exit_code=code, text="\n".join(lines) + "\n", document=fields | encode_fields(verdict))
+    text = "".join(f"{line}\n" for line in lines if line)
+    return Result(exit_code=code, text=text, document=fields | encode_fields(verdict))
 
 
 def _culprit(culprit: Culprit) -> list[str]:

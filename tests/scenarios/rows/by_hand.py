@@ -1,5 +1,7 @@
 """The commands beside `deploy`: rollback, history, status, verify, build."""
 
+from typing import Any
+
 from tests.scenarios.changes import pause, resume, set_env, set_image
 from tests.scenarios.rows.common import ONE, deployed, untouched
 from tests.scenarios.rows.failures import DATABASE, STOP_DATABASE
@@ -39,9 +41,9 @@ def refused_rollback(to: str, reason: str, *says: str) -> Run:
     )
 
 
-def status(code: int, state: str, reason: str, words: str = "status") -> Run:
+def status(code: int, state: str, reason: str, words: str = "status", **fields: Any) -> Run:
     """What `kdeploy status` says."""
-    return Run(words=words, ends=Prints(code=code, fields={"state": state, "reason": reason}))
+    return Run(words=words, ends=Prints(code=code, fields={"state": state, "reason": reason, **fields}))
 
 
 def revision(version: str, *, verified: bool, live: bool = False) -> Fields:
@@ -132,11 +134,11 @@ ROWS = (
         outside=(never_ready("seed-never-ready"),),
         steps=(
             deployed(ONE),
-            status(0, "complete", "Complete"),
+            status(0, "complete", "Complete", verified=True),
             Dump(),
-            status(0, "complete", "Complete", "status $target --from-file $dump"),
+            status(0, "complete", "Complete", "status $target --from-file $dump", verified=True),
             set_image("$seed-never-ready.image"),
-            status(1, "progressing", "Progressing"),
+            status(1, "progressing", "Progressing", verified=False),
             pause(),
             status(1, "paused", "Paused"),
             resume(),
