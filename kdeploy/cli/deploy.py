@@ -35,11 +35,14 @@ def deploy(session: Session) -> Result:
     """
     from kdeploy.cli.dry_run import patch_text
     from kdeploy.cli.run import reported
+    from kdeploy.cli.showing import show_on_github
     from kdeploy.cli.wiring import edges, load_settings, plan_deploy, reach
     from kdeploy.deploy import deploy as tell
+    from kdeploy.github.plan import deployed_commit
 
     settings = load_settings(session)
     plan = plan_deploy(session, settings)
+    show_on_github(session, deployed_commit(plan.commit, str(settings.image)))
     there = reach(session, settings, settings.limits.build_timeout)
     report = tell(plan.request(there.target), edges(session, settings, there, plan.builder))
     return reported(report, text=patch_text(report))

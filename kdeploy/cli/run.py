@@ -42,7 +42,9 @@ TAIL = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """What a command is given: what was asked, and the few things that it may touch. `started`: on `clock`."""
+    """What a command is given: what was asked, and the few things that it may touch. `started`: on `clock`. `err` is
+    for sinks that the command adds to `shown`.
+    """
 
     flags: Flags
     env: Mapping[str, str]
@@ -50,6 +52,7 @@ class Session:
     redactor: Redactor
     signals: Signals
     shown: Renderer
+    err: TextIO
     started: float
     output: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
 
@@ -108,7 +111,7 @@ def _execute(flags: Flags, body: Body, signals: Signals, *, env: Mapping[str, st
     started, live = clock.now(), wants_live(tty=err.isatty(), env=env)
     shown, wrong = _open(flags, out, err, clock, redactor, live=live, env=env)
     session = Session(
-        flags=flags, env=env, clock=clock, redactor=redactor, signals=signals, shown=shown, started=started
+        flags=flags, env=env, clock=clock, redactor=redactor, signals=signals, shown=shown, err=err, started=started
     )
     with shown:
         result = _end(session, body, wrong, err)
@@ -149,21 +152,8 @@ def _open(
 def _for_github(flags: Flags, env: Mapping[str, str], err: TextIO, redactor: Redactor) -> list[Sink]:
     from kdeploy.report.github.sink import StepSink
 
-    return [StepSink(err, redact=redactor, env=env, report=flags.report or ""), *_deployment(flags, env, err, redactor)]
-
-
-def _deployment(flags: Flags, env: Mapping[str, str], err: TextIO, redactor: Redactor) -> list[Sink]:
-    from kdeploy.github.plan import deployment_of
-
     redactor.add(Secret(env.get(GITHUB_TOKEN, "")))
-    found = deployment_of(env, flags)
-    if isinstance(found, str):
-        err.write(f"! warning: GitHub is told of no deployment: {found}\n")
-    if found is None or isinstance(found, str):
-        return []
-    from kdeploy.github.sink import DeploymentSink
-
-    return [DeploymentSink(err, found, redact=redactor)]
+    return [StepSink(err, redact=redactor, env=env, report=flags.report or "")]
 
 
 def _folding(env: Mapping[str, str]) -> Folding | None:

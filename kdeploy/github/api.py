@@ -1,4 +1,4 @@
-"""The three requests about deployments."""
+"""The requests about deployments."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from kdeploy.text import one_line
 TIMEOUT = 5.0
 """Seconds for an answer to begin."""
 _VERSION = "2022-11-28"
+_LOOKED_AT = 5
+"""Deployments of one commit, the newest first: each costs a request at the end of a deploy."""
 
 
 class GithubError(Exception):
@@ -32,11 +34,17 @@ class Api:
         """Makes a deployment; its number."""
         return _number(self._ask("POST", self._deployment.path, body))
 
-    def newest(self, commit: str) -> int | None:
-        """The number of the newest deployment of `commit` to the environment, None where there is none."""
-        query = {"sha": commit, "environment": self._deployment.environment, "per_page": "1"}
+    def is_active(self, commit: str) -> bool:
+        """Whether one of the newest deployments of `commit` to the environment is its active one."""
+        query = {"sha": commit, "environment": self._deployment.environment, "per_page": str(_LOOKED_AT)}
         found = self._ask("GET", self._deployment.path, params=query)
-        return _number(found[0]) if isinstance(found, list) and found else None
+        return any(self._state(_number(one)) == "success" for one in (found if isinstance(found, list) else []))
+
+    def _state(self, number: int) -> str:
+        """The state that the deployment has now: that of its newest status."""
+        found = self._ask("GET", f"{self._deployment.path}/{number}/statuses", params={"per_page": "100"})
+        statuses = found if isinstance(found, list) else []
+        return str(max(statuses, key=_number).get("state")) if statuses else ""
 
     def set_status(self, number: int, body: dict[str, Any]) -> None:
         """Gives a deployment a status."""

@@ -31,7 +31,9 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """Of which commit, to which environment, in which repository; `api` is the API's address, `run` the run's page."""
+    """Of which commit ("" before a rollback by hand), to which environment, in which repository; `api` is the API's
+    address, `run` the run's page.
+    """
 
     api: str
     repository: str
@@ -46,9 +48,19 @@ class Deployment:
         return f"{self.api}/repos/{self.repository}/deployments"
 
 
-def deployment_of(env: Mapping[str, str], flags: Flags) -> Deployment | str | None:
+def deployed_commit(commit: str | None, image: str) -> str:
+    """The full commit that is deployed: what was built, or --commit names; else what the tag of a finished image names;
+    "" where neither does. Not GITHUB_SHA: after a checkout with a `ref` the run is of another commit than the image.
+    """
+    if commit and _COMMIT.fullmatch(commit):
+        return commit
+    tagged = commit_of_tag(image) or ""
+    return tagged if tagged.startswith(commit or "") else ""
+
+
+def deployment_of(env: Mapping[str, str], flags: Flags, commit: str | None) -> Deployment | str | None:
     """The deployment that a run is; None where no token is given or nothing is changed, a sentence where it cannot be
-    told.
+    told. `commit`: see `deployed_commit`; None for a rollback by hand, whose version is known at its end.
 
     The environment is called as in kdeploy.yaml, else "production", GitHub's own default. A service that is named has
     one of its own ("prod/web"), or a success of one would make the others' deployments inactive.
@@ -57,17 +69,19 @@ def deployment_of(env: Mapping[str, str], flags: Flags) -> Deployment | str | No
     if not token or flags.dry_run:
         return None
     api = env.get("GITHUB_API_URL") or "https://api.github.com"
-    repository, commit = env.get("GITHUB_REPOSITORY", ""), flags.commit or env.get("GITHUB_SHA", "")
+    repository = env.get("GITHUB_REPOSITORY", "")
     if not _is_safe(api):
         return "GITHUB_API_URL is no https address"
-    if not _REPOSITORY.fullmatch(repository) or not _COMMIT.fullmatch(commit):
-        return "GITHUB_REPOSITORY or the full commit is not known"
+    if not _REPOSITORY.fullmatch(repository):
+        return "GITHUB_REPOSITORY is not known"
+    if commit == "":
+        return "nothing says which commit the image was built of; give --commit with all its 40 digits"
     service = [name for name in flags.target[:1] if "/" not in name]
     return Deployment(
         api=api.rstrip("/"),
         repository=repository,
         token=Secret(token),
-        commit=commit,
+        commit=commit or "",
         environment="/".join([flags.env or "production", *service]),
         run=provenance(env, "", "").run_url,
     )

@@ -84,10 +84,10 @@ class DeploymentSink:
         if self._id is not None:
             self._set(self._id, state_of(report), report)
         commit = restored_commit(report)
-        if commit is not None:
-            # A success makes earlier deployments inactive only: after a rollback by hand it must be a new one's.
-            known = self._api.newest(commit) if report.outcome is Outcome.ROLLED_BACK else None
-            self._set(known or self._api.create(creation(self._deployment, commit)), "success", report)
+        # The restored version's own deployment mostly stayed the active one. Where it did not, a new one is made: a
+        # success makes earlier ones inactive only. After a rollback by hand the newer version's is the active one.
+        if commit is not None and not (report.outcome is Outcome.ROLLED_BACK and self._api.is_active(commit)):
+            self._set(self._api.create(creation(self._deployment, commit)), "success", report)
 
     def _set(self, number: int, state: State, report: Report | None = None) -> None:
         self._api.set_status(number, status(self._deployment, state, report))

@@ -48,6 +48,11 @@ class Renderer:
         """What could not be written, a sentence each; for whoever writes the report file."""
         return tuple(self._lost)
 
+    def add(self, sink: Sink) -> None:
+        """From now on the events, and the report, go to `sink` too."""
+        with self._lock:
+            self._sinks.append(sink)
+
     def emit(self, event: Event) -> None:
         """Shows one event. Never raises for a sink's failure."""
         with self._lock:

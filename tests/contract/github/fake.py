@@ -53,8 +53,12 @@ class Github:
             path.split("/")[-2],
             path.split("/")[-1],
         )
-        assert (method, head, tail) == ("POST", "/repos/acme/web/deployments", "statuses")
-        self.set_status(self.made[int(number) - 1], body)
+        assert (head, tail) == ("/repos/acme/web/deployments", "statuses")
+        deployment = self.made[int(number) - 1]
+        if method == "GET":
+            assert len(deployment.statuses) <= int(query["per_page"])
+            return 200, [{"id": n, **each} for n, each in enumerate(deployment.statuses)][::-1]
+        self.set_status(deployment, body)
         return 201, {"id": 1}
 
     def set_status(self, deployment: Made, body: dict[str, Any]) -> None:

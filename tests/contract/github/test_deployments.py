@@ -10,7 +10,7 @@ import pytest
 
 from kdeploy.config.flags import Flags
 from kdeploy.events import Phase, PhaseStarted
-from kdeploy.github.plan import Deployment, deployment_of
+from kdeploy.github.plan import Deployment, deployed_commit, deployment_of
 from kdeploy.github.sink import PATIENCE, DeploymentSink
 from kdeploy.model import Kind, Outcome, Reason, Target
 from kdeploy.report.redact import Redactor
@@ -28,7 +28,7 @@ def env_of(fake: Github) -> dict[str, str]:
         "KDEPLOY_GITHUB_TOKEN": TOKEN,
         "GITHUB_API_URL": fake.url,
         "GITHUB_REPOSITORY": "acme/web",
-        "GITHUB_SHA": NEW,
+        "GITHUB_SHA": "d" * 40,
         "GITHUB_RUN_ID": "7",
     }
 
@@ -43,9 +43,11 @@ def ended(outcome: Outcome, restored: str | None = None, url: str | None = "http
     )
 
 
-def run(fake: Github, report: Report, *, begins: bool = True, env: dict[str, str] | None = None) -> str:
+def run(
+    fake: Github, report: Report, *, commit: str | None = NEW, begins: bool = True, env: dict[str, str] | None = None
+) -> str:
     """One run of a deploy; what it wrote."""
-    deployment = deployment_of(env or env_of(fake), Flags(env="prod"))
+    deployment = deployment_of(env or env_of(fake), Flags(env="prod"), commit)
     assert isinstance(deployment, Deployment)
     stream = io.StringIO()
     sink = DeploymentSink(stream, deployment, redact=Redactor([Secret(TOKEN)]))
@@ -59,7 +61,7 @@ def run(fake: Github, report: Report, *, begins: bool = True, env: dict[str, str
 
 def test_a_good_deploy_is_in_progress_then_the_active_one_at_its_address() -> None:
     with github() as fake:
-        run(fake, ended(Outcome.DEPLOYED), env=env_of(fake) | {"GITHUB_SHA": OLD})
+        run(fake, ended(Outcome.DEPLOYED), commit=OLD)
         assert run(fake, ended(Outcome.DEPLOYED)) == ""
         assert [each.states for each in fake.made] == [
             ["in_progress", "success", "inactive"],
@@ -74,18 +76,34 @@ def test_a_good_deploy_is_in_progress_then_the_active_one_at_its_address() -> No
 
 def test_after_a_rollback_the_old_commit_is_the_active_one_again() -> None:
     with github() as fake:
-        run(fake, ended(Outcome.DEPLOYED), env=env_of(fake) | {"GITHUB_SHA": OLD})
+        run(fake, ended(Outcome.DEPLOYED), commit=OLD)
         run(fake, ended(Outcome.ROLLED_BACK, OLD))
         assert fake.made[1].states == ["in_progress", "failure"]
         assert fake.active() == [OLD]
         assert len(fake.made) == 2
 
 
+def test_after_a_rollback_to_an_earlier_image_of_the_same_commit_its_earlier_deployment_stays_active() -> None:
+    with github() as fake:
+        run(fake, ended(Outcome.DEPLOYED))
+        for _ in range(2):  # with other build arguments, say
+            run(fake, ended(Outcome.ROLLED_BACK, NEW))
+        assert [each.states for each in fake.made] == [["in_progress", "success"], *[["in_progress", "failure"]] * 2]
+
+
+def test_after_a_rollback_to_a_version_that_somebody_put_there_no_later_deployment_is_active() -> None:
+    with github() as fake:
+        run(fake, ended(Outcome.DEPLOYED), commit=OLD)
+        run(fake, ended(Outcome.DEPLOYED), commit="e" * 40)  # then a person put OLD back, with kubectl
+        run(fake, ended(Outcome.ROLLED_BACK, OLD))
+        assert fake.active() == [OLD]
+
+
 def test_after_a_rollback_by_hand_the_old_commit_is_active_and_the_newer_one_is_not() -> None:
     with github() as fake:
-        run(fake, ended(Outcome.DEPLOYED), env=env_of(fake) | {"GITHUB_SHA": OLD})
+        run(fake, ended(Outcome.DEPLOYED), commit=OLD)
         run(fake, ended(Outcome.DEPLOYED))
-        run(fake, ended(Outcome.RESTORED, OLD), begins=False)
+        run(fake, ended(Outcome.RESTORED, OLD), commit=None, begins=False)
         assert fake.active() == [OLD]
         assert fake.made[1].states[-1] == "inactive"
 
@@ -143,14 +161,32 @@ def test_the_token_is_in_no_warning_and_goes_nowhere_in_plain_http() -> None:
         said = run(fake, ended(Outcome.DEPLOYED), env=env)
         assert "Bad credentials" in said
         assert "ghs_wrong" not in said
-    assert isinstance(deployment_of(env_of(fake) | {"GITHUB_API_URL": "http://github.example"}, Flags()), str)
+    assert isinstance(deployment_of(env_of(fake) | {"GITHUB_API_URL": "http://github.example"}, Flags(), NEW), str)
 
 
 def test_without_a_token_or_in_a_dry_run_there_is_no_deployment() -> None:
     fake = Github(url="https://api.github.example")
-    assert deployment_of(env_of(fake) | {"KDEPLOY_GITHUB_TOKEN": " "}, Flags()) is None
-    assert deployment_of(env_of(fake), Flags(dry_run=True)) is None
-    assert isinstance(deployment_of(env_of(fake) | {"GITHUB_SHA": "main"}, Flags()), str)
+    assert deployment_of(env_of(fake) | {"KDEPLOY_GITHUB_TOKEN": " "}, Flags(), NEW) is None
+    assert deployment_of(env_of(fake), Flags(dry_run=True), "") is None
+
+
+@pytest.mark.parametrize(
+    ("commit", "image", "deployed"),
+    [
+        (NEW, "ghcr.io/acme/web", NEW),
+        (NEW, f"ghcr.io/acme/web:{OLD}", NEW),
+        (None, f"ghcr.io/acme/web:{OLD}@sha256:{'c' * 64}", OLD),
+        (OLD[:7], f"ghcr.io/acme/web:{OLD}", OLD),
+        (NEW[:7], f"ghcr.io/acme/web:{OLD}", ""),
+        (None, f"ghcr.io/acme/web@sha256:{'c' * 64}", ""),
+        ("main", "ghcr.io/acme/web:1.2", ""),
+    ],
+)
+def test_the_commit_is_the_images_and_not_the_workflows(commit: str | None, image: str, deployed: str) -> None:
+    assert deployed_commit(commit, image) == deployed
+    fake = Github(url="https://api.github.example")
+    found = deployment_of(env_of(fake), Flags(), deployed)
+    assert found.commit == deployed if isinstance(found, Deployment) else "--commit" in str(found)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +198,7 @@ def test_without_a_token_or_in_a_dry_run_there_is_no_deployment() -> None:
     ],
 )
 def test_a_named_service_has_an_environment_of_its_own(flags: Flags, environment: str) -> None:
-    found = deployment_of(env_of(Github(url="https://api.github.example")), flags)
+    found = deployment_of(env_of(Github(url="https://api.github.example")), flags, NEW)
     assert isinstance(found, Deployment)
     assert found.environment == environment
 

@@ -22,8 +22,9 @@ def questions() -> Questions:
     clock, redactor, log = SystemClock(), Redactor(), io.StringIO()
     shown = renderer("human", out=log, err=log, clock=clock, redactor=redactor, live=False)
     session = Session(
-        flags=Flags(), env={}, clock=clock, redactor=redactor, signals=Signals(), shown=shown, started=clock.now()
-    )
+        flags=Flags(), env={}, clock=clock, redactor=redactor, signals=Signals(), shown=shown, err=log,
+        started=clock.now(),
+    )  # fmt: skip
     return Questions(session)
 
 
