@@ -3,11 +3,16 @@
 It is read by whatever python3 the runner has, so it keeps to what old ones know, and says so where they are too old.
 """
 
+import signal
+
+HANDLED = (signal.SIGINT, signal.SIGTERM)
+if __name__ == "__main__":  # they wait: the imports below take several times as long as Python's own start
+    signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+
 import hashlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -22,15 +27,16 @@ STAMP = "installed"
 
 
 class Signals:
-    """SIGINT and SIGTERM until kdeploy has its own handlers: noted, and looked at where nothing is half done."""
+    """SIGINT and SIGTERM until this process becomes kdeploy: noted, and looked at where nothing is half done."""
 
     def __init__(self) -> None:
         self.numbers = []  # type: list[int]
 
     def listen(self) -> None:
         """From now on."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in HANDLED:
             signal.signal(number, lambda got, _: self.numbers.append(got))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
 
     def obey(self) -> None:
         """Ends the step where one has come."""
@@ -53,6 +59,8 @@ def main() -> None:
             install(python, home, os.environ, signals)
     except OSError as error:
         fail("kdeploy could not be installed on this runner: " + str(error), "nothing was touched")
+    # What comes from here on waits until kdeploy has its own handlers: a mask outlasts an exec, and handlers do not.
+    signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     signals.obey()
     program = str(home / "bin" / "python")
     # -I: what lies in the workspace is no module of kdeploy's, nor what the runner has for other Pythons

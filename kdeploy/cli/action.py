@@ -5,9 +5,14 @@ With arguments it is `kdeploy` itself; with none, the GitHub action: inputs beco
 
 from __future__ import annotations
 
+import signal
+
+HANDLED = (signal.SIGINT, signal.SIGTERM)
+if __name__ == "__main__":  # they wait: the imports below take several times as long as Python's own start
+    signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+
 import os
 import re
-import signal
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -39,9 +44,11 @@ class _StoppedError(BaseException):
 
 def main() -> None:
     """Runs, and exits with kdeploy's code. Whatever comes before the command ends as that does: with every output."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # process 1 has no default action for them
+    for number in HANDLED:  # process 1 has no default action for them
         signal.signal(number, _leave)
     try:
+        for number in HANDLED:  # held back above, or by the composite's step, which became this process
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
         _start()
     except _StoppedError as stopped:
         if sys.argv[1:]:
@@ -129,7 +136,7 @@ def _fail(error: Exception) -> NoReturn:
 
 
 def _leave(number: int, frame: object) -> None:  # noqa: ARG001  (signal's signature)
-    for each in (signal.SIGINT, signal.SIGTERM):  # one is enough: what follows is short
+    for each in HANDLED:  # one is enough: what follows is short
         signal.signal(each, signal.SIG_IGN)
     raise _StoppedError(number)
 

@@ -165,6 +165,53 @@ def test_a_signal_while_it_starts_ends_with_every_output(tmp_path: Path, module:
     assert (list(written), written["outcome"]) == (list(OUTPUTS), "interrupted")
 
 
+AT_ITS_FIRST_IMPORT = """
+import os, sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "kdeploy.cli.inputs":
+            os.kill(os.getpid(), %d)
+
+sys.meta_path.insert(0, Interrupt())
+"""
+BEFORE_IT_BEGAN = """
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+os.kill(os.getpid(), %d)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("when", [AT_ITS_FIRST_IMPORT, BEFORE_IT_BEGAN])
+def test_a_signal_before_there_are_handlers_waits_for_them(tmp_path: Path, when: str, number: signal.Signals) -> None:
+    (tmp_path / "sitecustomize.py").write_text(when % number)
+    step = Step(tmp_path, target="deployment/web", image="acme/web:1", path=str(tmp_path))
+    assert (step.code, "Traceback" in step.log) == (128 + number, False), step.log
+    assert (list(step.outputs), step.outputs["outcome"]) == (list(OUTPUTS), "interrupted")
+
+
+def test_of_two_signals_that_waited_the_second_is_no_noise(tmp_path: Path) -> None:
+    both = BEFORE_IT_BEGAN % signal.SIGINT + BEFORE_IT_BEGAN % signal.SIGTERM
+    (tmp_path / "sitecustomize.py").write_text(both)
+    step = Step(tmp_path, target="deployment/web", image="acme/web:1", path=str(tmp_path))
+    assert (step.code, step.outputs["outcome"]) == (130, "interrupted")
+    assert "race" not in step.log
+
+
+def test_no_program_that_it_starts_has_signals_held_back(tmp_path: Path) -> None:
+    git, found = tmp_path / "bin" / "git", tmp_path / "found"
+    git.parent.mkdir()
+    look = f"print(signal.pthread_sigmask(signal.SIG_BLOCK, []), file=open({str(found)!r}, 'w'))"
+    git.write_text(f"#!{sys.executable} -I\nimport signal\n{look}\n")
+    git.chmod(0o700)
+    held = "signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))"
+    path = f"os.environ['PATH'] = '{git.parent}'"
+    (tmp_path / "sitecustomize.py").write_text(f"import os, signal\n{held}\n{path}\n")
+    Step(tmp_path, target="deployment/web", image="acme/web", path=str(tmp_path))
+    assert found.read_text() == "set()\n"
+
+
 def test_a_signal_while_kdeploy_itself_starts_in_the_container_is_no_traceback() -> None:
     command = [sys.executable, "-c", INTERRUPTED, "status", "deploy/web", str(int(signal.SIGINT)), "typer"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from composite import run
+from kdeploy.report.github.outputs import OUTPUTS
 from tests.contract.pipelines.runner import PYTHONS, entry_point, install
 from tests.contract.pipelines.shop import Shop
 from tests.contract.pipelines.workflow import ROOT, read_action
@@ -152,6 +153,42 @@ def test_a_signal_during_the_install_ends_it_with_outputs_and_leaves_no_child(
     assert (done.returncode, outputs) == (128 + number, {"outcome": "interrupted", "reason": "Interrupted"})
     assert "nothing was touched" in done.stdout
     assert done.stderr == ""
+
+
+IMPORTING = """
+import os, runpy, sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "hashlib":
+            os.kill(os.getpid(), %d)
+
+sys.modules.pop("hashlib", None)
+sys.meta_path.insert(0, Interrupt())
+runpy.run_path(%r, run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_there_are_handlers_waits_for_them(tmp_path: Path, number: signal.Signals) -> None:
+    install(tmp_path)
+    env = {"RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(tmp_path / "output"), "PATH": os.environ["PATH"]}
+    code = IMPORTING % (number, str(ROOT / "composite" / "run.py"))
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], env=env, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert (done.returncode, done.stderr) == (128 + number, "")
+    assert read_file((tmp_path / "output").read_text())["outcome"] == "interrupted"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_it_becomes_kdeploy_waits_for_kdeploys_handlers(tmp_path: Path, number: signal.Signals) -> None:
+    python = install(tmp_path) / "bin" / "python"
+    own = python.rename(python.with_name("own-python"))
+    program(python, f'kill -{number.value} $$\nexec {own} "$@"')
+    done, outputs = start(tmp_path, INPUT_TARGET="deployment/web", INPUT_IMAGE="acme/web:1")
+    assert (done.returncode, "Traceback" in done.stderr) == (128 + number, False), done.stderr
+    assert (list(outputs), outputs["outcome"]) == (list(OUTPUTS), "interrupted")
 
 
 def test_a_runner_without_a_place_is_told_and_is_no_traceback(tmp_path: Path) -> None:
