@@ -19,7 +19,9 @@ from kdeploy.doctor.workload import (
     judge_permissions,
     judge_workload,
     permissions_to_ask,
+    permissions_unknown,
 )
+from kdeploy.errors import ClusterError
 from kdeploy.model import Snapshot, Target
 from kdeploy.text import one_line
 
@@ -60,13 +62,16 @@ def _about(
     commit: str | None,
     questions: Questions,
 ) -> tuple[Check, ...]:
-    lacking = questions.ask(
-        "permissions",
-        lambda deadline: cluster.certainly_lacking(
-            permissions_to_ask(target, settings.checks), _until(session, deadline)
-        ),
-    )
-    allowed = (lacking,) if isinstance(lacking, Check) else judge_permissions(target, settings.checks, lacking)
+    def ask_permissions(deadline: Deadline) -> tuple[Check, ...]:
+        asked = permissions_to_ask(target, settings.checks)
+        try:
+            lacking = cluster.certainly_lacking(asked, _until(session, deadline))
+        except ClusterError as error:
+            return (permissions_unknown(error),)
+        return judge_permissions(target, settings.checks, lacking)
+
+    found = questions.ask("permissions", ask_permissions)
+    allowed = (found,) if isinstance(found, Check) else found
     snapshot = questions.ask("target", lambda deadline: cluster.preflight(target, _until(session, deadline)))
     if isinstance(snapshot, Check):
         return (snapshot, *allowed, *(not_asked(name, "the target cannot be read") for name in ABOUT_WORKLOAD))

@@ -109,8 +109,7 @@ class KubernetesCluster:
 
     def certainly_lacking(self, asked: Sequence[Permission], until: float) -> tuple[Permission, ...]:
         """The same, for where no deploy follows that would tell: raises ClusterError where it cannot be asked."""
-        self._transport.once(requests.rules_review(asked[0].namespace), until)
-        return access.lacking(self._transport, asked, until)
+        return access.lacking(self._transport, asked, until, must_tell=True)
 
     def server(self, until: float) -> survey.Server:
         """What the API server tells of itself. Raises ClusterError where it does not answer, or not to this user."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from kdeploy.doctor.check import Check, bad, good, not_asked, warning
-from kdeploy.errors import RefusedError
+from kdeploy.errors import ClusterError, RefusedError
 from kdeploy.model import SCALED_TO_0, HttpCheck, Obj, Permission, Snapshot, Target
 from kdeploy.reference import same_repository
 from kdeploy.report.wording import plural, short
@@ -83,6 +83,12 @@ def judge_permissions(
         ruled,
         *(warning("permissions", f"without {one.rule} {what}", _to_add([one])) for one, what in spared.items()),
     )
+
+
+def permissions_unknown(error: ClusterError) -> Check:
+    """Nobody could tell what is allowed: a deploy takes that for a yes, and is told by its own requests."""
+    hint = "bind the ClusterRole system:basic-user to this user, or kdeploy cannot tell before a deploy what it lacks"
+    return warning("permissions", f"not asked: {error.message}", hint if error.status == 403 else error.hint)
 
 
 def _to_add(permissions: Collection[Permission]) -> str:

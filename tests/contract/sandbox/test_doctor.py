@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kdeploy.model import Kind
-from tests.contract.api_server import Reply, running
+from tests.contract.api_server import Reply, failed, running
 from tests.contract.cluster.conftest import fill, kubeconfig
 from tests.contract.sandbox.sandboxes import ENV, Sandbox, kdeploy, push
 
@@ -116,6 +116,26 @@ def test_a_user_without_rights_is_told_the_rules_to_add(checkout: Path, tmp_path
     assert [check["passed"] for check in found["permissions"][1:]] == [None, None]
     assert methods == {"GET", "POST"}
     assert posted == {"POST selfsubjectrulesreviews", "POST selfsubjectaccessreviews"}
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "passed"),
+    [(["rules"], False), (["access"], None), (["rules", "access"], None)],
+)
+def test_where_rights_cannot_be_asked_for_it_says_so_since_a_deploy_would_go_on(
+    checkout: Path, tmp_path: Path, forbidden: list[str], passed: bool | None
+) -> None:
+    with running() as server:
+        fill(server)
+        server.allowed, server.rules = False, []
+        server.always("LIST ", Reply(body={"gitVersion": "v1.35.4"}))
+        for kind in forbidden:
+            server.always(f"POST selfsubject{kind}reviews", failed(403, "Forbidden", "not you"))
+        _, found = doctor(checkout, kubeconfig(tmp_path, server.url), "127.0.0.1:1/acme/web")
+    first = found["permissions"][0]
+    assert first["passed"] is passed
+    assert first["message"].startswith("not asked: ") == (passed is None)
+    assert ("system:basic-user" in first["hint"]) == (passed is None)
 
 
 def test_credentials_that_are_refused_are_told(checkout: Path, tmp_path: Path) -> None:
