@@ -52,6 +52,7 @@ def release(repository: Path, version: str, image: str) -> list[str]:
     known = git(repository, "tag", "--list").split()
     if version in known:
         raise ReleaseError(f"the tag {version} is there already")
+    refuse_stale(version, known, tags_of_origin(repository))
     text = action((repository / "action.yml").read_text(encoding="utf-8"), image)
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder, "tree")
@@ -64,6 +65,29 @@ def release(repository: Path, version: str, image: str) -> list[str]:
         finally:
             git(repository, "worktree", "remove", "--force", str(tree))
     return tags
+
+
+def tags_of_origin(repository: Path) -> list[str]:
+    """The tags that origin has; none, and a warning on stderr, where it cannot be asked."""
+    try:
+        lines = git(repository, "ls-remote", "--tags", "--refs", "origin").splitlines()
+    except ReleaseError as error:
+        said = str(error).partition("\n")[0]
+        print(f"release: warning: origin could not be asked for newer releases ({said})", file=sys.stderr)
+        print("release: look at its tags before you push a tag that moves", file=sys.stderr)
+        return []
+    return [line.rpartition("refs/tags/")[2] for line in lines]
+
+
+def refuse_stale(version: str, known: Sequence[str], there: Sequence[str]) -> None:
+    """Raises ReleaseError where origin has, and this clone has not, the version itself or a newer one: v1, which
+    everybody runs, would move back.
+    """
+    moves = moving_tags(version, [])
+    unknown = [tag for tag in there if tag not in known]
+    missing = [tag for tag in unknown if tag == version or (moves and not moving_tags(version, [tag]))]
+    if missing:
+        raise ReleaseError(f"origin has {', '.join(missing)}, which this clone has not: git fetch --tags origin")
 
 
 def make_tags(tree: Path, version: str, tags: Sequence[str]) -> None:
@@ -114,9 +138,11 @@ def _numbers(version: re.Match[str]) -> tuple[int, ...]:
 def published(tags: Sequence[str], image: str) -> str:
     """What to do next."""
     moved = "".join(f"  git push --force origin refs/tags/{tag}\n" for tag in tags[1:])
+    stays = f"{tags[0].partition('.')[0]} stays where it is: a newer release is there.\n"
     early = "Mind: README, docs and examples name @v1, which a release of major version 0 does not make or move.\n"
     return (
         f"{early if tags[0].startswith('v0.') else ''}"
+        f"{'' if moved or '-' in tags[0] else stays}"
         f"{' and '.join(tags)} made here, with action.yml at docker://{image}. To publish:\n"
         f"  docker buildx imagetools inspect {image}    # it is there, for every platform\n"
         f"  git push origin refs/tags/{tags[0]}\n{moved}"
@@ -127,7 +153,11 @@ def published(tags: Sequence[str], image: str) -> str:
 
 def git(folder: Path, *words: str) -> str:
     """A git command; what it prints. Raises ReleaseError with its own words."""
-    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=False, timeout=60)
+    command = ["git", "-C", str(folder), *words]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    except subprocess.TimeoutExpired as error:
+        raise ReleaseError(f"git {words[0]} did not end within 60 s") from error
     if done.returncode:
         raise ReleaseError(f"git {words[0]}: {done.stderr.strip() or done.returncode}")
     return done.stdout

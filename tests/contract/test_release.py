@@ -111,6 +111,58 @@ def test_a_tag_is_never_made_twice(repository: Path) -> None:
     assert state(repository) == before
 
 
+@pytest.fixture
+def origin(repository: Path, tmp_path: Path) -> Path:
+    """Where `repository` was cloned from; it has had a release since."""
+    folder = tmp_path / "origin"
+    git(repository, "clone", "--quiet", str(repository), str(folder))
+    git(repository, "remote", "add", "origin", str(folder))
+    git(folder, "tag", "v1.3.0")
+    return folder
+
+
+def test_a_clone_that_misses_a_newer_release_moves_no_tag_back(
+    repository: Path, origin: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = state(repository)
+    with pytest.raises(ReleaseError, match=r"origin has v1\.3\.0.*git fetch --tags origin"):
+        release(repository, "v1.2.3", IMAGE)
+    assert state(repository) == before
+    git(repository, "fetch", "--quiet", "--tags", "origin")
+    tags = release(repository, "v1.2.3", IMAGE)
+    assert tags == ["v1.2.3"]
+    assert "v1 stays where it is" in published(tags, IMAGE)
+    assert "v1 stays" not in published(["v1.2.3-rc.1"], IMAGE) + published(["v1.4.0", "v1"], IMAGE)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("version", ["v1.2.3", "v1.2.3-rc.1"])
+def test_a_tag_that_only_origin_has_is_not_made_again(repository: Path, origin: Path, version: str) -> None:
+    (repository / "kdeploy/__init__.py").write_text(f'__version__ = "{version[1:]}"\n')
+    git(repository, "commit", "--quiet", "--all", "--allow-empty", "--message=two")
+    git(origin, "tag", "--delete", "v1.3.0")
+    git(origin, "tag", version)
+    with pytest.raises(ReleaseError, match=f"origin has {version}"):
+        release(repository, version, IMAGE)
+
+
+def test_other_tags_of_origin_are_no_matter(repository: Path, origin: Path) -> None:
+    git(origin, "tag", "--delete", "v1.3.0")
+    for tag in ("v2.0.0", "v1.2.2", "v1.4.0-rc.1", "nightly"):
+        git(origin, "tag", tag)
+    assert release(repository, "v1.2.3", IMAGE) == ["v1.2.3", "v1"]
+
+
+def test_an_origin_that_does_not_answer_is_told(
+    repository: Path, origin: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(origin)
+    assert release(repository, "v1.2.3", IMAGE) == ["v1.2.3", "v1"]
+    said = capsys.readouterr().err
+    assert "origin could not be asked" in said
+    assert "look at its tags before you push" in said
+
+
 def test_a_release_is_not_made_from_a_release(repository: Path) -> None:
     release(repository, "v1.2.3", IMAGE)
     git(repository, "checkout", "--quiet", "v1.2.3")
