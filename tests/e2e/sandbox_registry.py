@@ -47,7 +47,7 @@ def open_registry_for(cluster: Cluster, folder: Path, password: str = "") -> Ite
     processes = Processes(folder=logs, logs=logs)
     registry = SandboxRegistry(port=free_port(), folder=folder / "registry")
     serve = [sys.executable, "-m", "kdeploy.sandbox.registry", str(registry.folder), "--port", str(registry.port)]
-    variables = {"PYTHONPATH": str(SOURCES), "KDEPLOY_REGISTRY_PASSWORD": password}
+    variables = {"PYTHONPATH": str(SOURCES), "KDEPLOY_SANDBOX_REGISTRY_PASSWORD": password}
     with contextlib.ExitStack() as started:
         for name, command, nested in (("outside", serve, False), ("inside", inside.enter(*serve), True)):
             started.callback(processes.start(name, command, variables, nested=nested).stop)

@@ -1,6 +1,6 @@
 """`python -m kdeploy.sandbox.registry FOLDER --port N`: the registry alone, on loopback, until it is told to end.
 
-Where KDEPLOY_REGISTRY_PASSWORD is set, the user "kdeploy" needs it, and nobody else is let in.
+Where KDEPLOY_SANDBOX_REGISTRY_PASSWORD is set, the user "kdeploy" needs it, and nobody else is let in.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="what the registry keeps; made where it is missing")
     parser.add_argument("--port", type=int, default=5000)
     chosen = parser.parse_args()
-    password = os.environ.get("KDEPLOY_REGISTRY_PASSWORD")
+    password = os.environ.get("KDEPLOY_SANDBOX_REGISTRY_PASSWORD")
     account = Account(name="kdeploy", password=Secret(password)) if password else None
     app = application(Storage(chosen.folder), account=account)
     web.run_app(app, host="127.0.0.1", port=chosen.port, access_log=None)
