@@ -10,6 +10,7 @@ if __name__ == "__main__":  # they wait: the imports below take several times as
     signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -22,6 +23,11 @@ from pathlib import Path
 OLDEST = (3, 11)
 USAGE = 2
 INPUT = "INPUT_"
+ALL = "INPUT_JSON"
+OUTPUTS = (
+    *("outcome", "reason", "image", "digest", "previous-image", "revision", "rolled-back-to", "url"),
+    *("duration-seconds", "time-to-verdict-seconds", "report"),
+)
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = "installed"
 
@@ -68,8 +74,14 @@ def main() -> None:
 
 
 def named(env: "Mapping[str, str]") -> "dict[str, str]":
-    """The environment with the inputs by the names that a container action gets: shells drop those with dashes."""
-    own = {INPUT + key[len(INPUT) :].replace("_", "-"): env[key] for key in env if key.startswith(INPUT)}
+    """The environment with the inputs by the names that a container action gets: shells drop those with dashes. Those
+    that the action does not declare are only in ALL; their names are enough for kdeploy to refuse them.
+    """
+    given = {key: env[key] for key in env if key.startswith(INPUT) and key != ALL}
+    own = {INPUT + key[len(INPUT) :].replace("_", "-"): given[key] for key in given}
+    with suppress(ValueError):
+        for name in json.loads(env.get(ALL, "")) or ():
+            own.setdefault(INPUT + re.sub("[^A-Z0-9_-]", "?", name.upper()), "")
     own.update((key, env[key]) for key in env if not key.startswith(INPUT))
     return own
 
@@ -133,12 +145,13 @@ def fail(message: str, hint: str) -> None:
 
 
 def end(outcome: str, reason: str, message: str, code: int) -> None:
-    """Says why, writes the outputs, and exits. Outputs that are not written are empty to the workflow."""
+    """Says why, writes every output, and exits."""
     text = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     print("::error title=kdeploy%3A " + outcome + "::" + text, flush=True)
+    known = {"outcome": outcome, "reason": reason}
     if os.environ.get("GITHUB_OUTPUT"):
         with suppress(OSError), Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as stream:
-            stream.write("outcome=" + outcome + "\nreason=" + reason + "\n")
+            stream.write("".join(name + "=" + known.get(name, "") + "\n" for name in OUTPUTS))
     sys.exit(code)
 
 

@@ -22,6 +22,7 @@ runs:
       shell: bash
       run: exec python3 -I "$GITHUB_ACTION_PATH/run.py"
       env:
+        INPUT_JSON: ${{ toJSON(inputs) }} # those too that are not declared here
 """
 _OWN = {
     COMMAND: f"What to do: {' or '.join(COMMANDS)} [deploy].",

@@ -15,7 +15,7 @@ from composite import run
 from kdeploy.report.github.outputs import OUTPUTS
 from tests.contract.pipelines.runner import PYTHONS, entry_point, install
 from tests.contract.pipelines.shop import Shop
-from tests.contract.pipelines.workflow import ROOT, read_action
+from tests.contract.pipelines.workflow import ROOT, fill, read_action
 from tests.unit.report.github.runner import commands, read_file
 
 OLD_ONES = sorted(Path.home().glob(".pyenv/versions/3.*/bin/python3"))
@@ -36,6 +36,11 @@ def start(
         ["/bin/bash", "-c", script], env=whole, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
     )
     return done, read_file(output.read_text()) if output.exists() else {}
+
+
+def early(outcome: str, reason: str) -> Mapping[str, str]:
+    """The outputs where kdeploy itself never ran."""
+    return {**dict.fromkeys(OUTPUTS, ""), "outcome": outcome, "reason": reason}
 
 
 def program(path: Path, script: str) -> Path:
@@ -121,6 +126,27 @@ def test_a_bad_input_is_told_as_in_the_container(tmp_path: Path) -> None:
     assert "crash-budget" in done.stderr
 
 
+def test_an_input_that_the_action_does_not_declare_is_refused_as_in_the_container(tmp_path: Path) -> None:
+    """The runner has it in the `inputs` context all the same: github.com/actions/runner, ActionRunner.cs, RunAsync."""
+    install(tmp_path)
+    action = read_action("composite/action.yml")
+    (step,) = action["runs"]["steps"]
+    given = {"target": "deployment/web", "image": "acme/web", "build-arg": "A=1", "Verify-HTPP": "/health"}
+    contexts = {"inputs": {**dict.fromkeys(action["inputs"], ""), **given}}
+    done, outputs = start(tmp_path, **{name: fill(text, contexts) for name, text in step["env"].items()})
+    assert (done.returncode, outputs["reason"]) == (2, "UsageError")
+    assert 'there is no input "verify-htpp"' in done.stderr
+    assert 'did you mean "verify-http"?' in done.stderr
+    assert list(outputs) == list(OUTPUTS)
+
+
+def test_an_undeclared_name_is_handed_on_whatever_it_is_and_its_value_never() -> None:
+    named = run.named({"INPUT_JSON": '{"Tag": "1", "a=b\\u0000\\ud800": "s3cret", "ta_g": "x"}', "INPUT_TAG": "1"})
+    assert named == {"INPUT_TAG": "1", "INPUT_A?B??": "", "INPUT_TA_G": ""}
+    for text in ("", "null", "{"):
+        assert run.named({"INPUT_JSON": text, "INPUT_TAG": "1"}) == {"INPUT_TAG": "1"}
+
+
 def test_an_install_sees_no_input_and_is_done_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = tmp_path / "seen"
     python = program(
@@ -150,7 +176,7 @@ def test_a_signal_during_the_install_ends_it_with_outputs_and_leaves_no_child(
         [sys.executable, "-I", "-c", ask], env=env, capture_output=True, text=True, check=False, timeout=30
     )
     outputs = read_file((tmp_path / "output").read_text())
-    assert (done.returncode, outputs) == (128 + number, {"outcome": "interrupted", "reason": "Interrupted"})
+    assert (done.returncode, outputs) == (128 + number, early("interrupted", "Interrupted"))
     assert "nothing was touched" in done.stdout
     assert done.stderr == ""
 
@@ -196,7 +222,7 @@ def test_a_runner_without_a_place_is_told_and_is_no_traceback(tmp_path: Path) ->
     for place, problem in (("", "RUNNER_TEMP is not set"), (str(tmp_path / "file"), "could not be installed")):
         (tmp_path / "output").unlink(missing_ok=True)
         done, outputs = start(tmp_path, RUNNER_TEMP=place)
-        assert (done.returncode, outputs) == (2, {"outcome": "usage", "reason": "UsageError"})
+        assert (done.returncode, outputs) == (2, early("usage", "UsageError"))
         assert problem in done.stdout
         assert "Traceback" not in done.stderr
 
@@ -206,7 +232,7 @@ def test_an_install_that_fails_is_a_usage_error_and_leaves_no_stamp(tmp_path: Pa
     (home / run.STAMP).unlink()
     missing = program(tmp_path / "bin/python3", f'[ "$2" = -m ] && exit 1\nexec {sys.executable} "$@"')
     done, outputs = start(tmp_path, str(missing), PYTHONEXECUTABLE=str(missing), PIP_NO_INDEX="1")
-    assert (done.returncode, outputs) == (2, {"outcome": "usage", "reason": "UsageError"}), done.stdout + done.stderr
+    assert (done.returncode, outputs) == (2, early("usage", "UsageError")), done.stdout + done.stderr
     assert ["could not be installed" in each.data for each in commands(done.stdout) if each.name == "error"] == [True]
     assert not list(tmp_path.rglob(run.STAMP))
 
@@ -238,6 +264,10 @@ def test_without_any_python_it_names_what_to_add(tmp_path: Path) -> None:
     assert "actions/setup-python" in done.stdout
 
 
+def test_a_step_that_ends_early_has_every_output() -> None:
+    assert list(run.OUTPUTS) == list(OUTPUTS)
+
+
 def test_the_composite_and_the_container_have_the_same_inputs_and_outputs() -> None:
     import yaml
 
@@ -245,5 +275,6 @@ def test_the_composite_and_the_container_have_the_same_inputs_and_outputs() -> N
     assert one["inputs"] == two["inputs"]
     assert list(one["outputs"]) == list(two["outputs"])
     (step,) = two["runs"]["steps"]
+    assert step["env"].pop(run.ALL) == "${{ toJSON(inputs) }}"
     passed = {name.removeprefix("INPUT_").replace("_", "-").lower(): text for name, text in step["env"].items()}
     assert passed == {name: f"${{{{ inputs.{name} }}}}" for name in one["inputs"]}

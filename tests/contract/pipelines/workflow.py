@@ -1,11 +1,12 @@
 """Workflow and action files as GitHub reads them, as far as the examples go: jobs, steps, expressions. Pure.
 
-Expressions: https://docs.github.com/actions/reference/workflows-and-actions/expressions. Only what the examples use is
-known, `a.b.c` and `a.b == c.d`; anything else is an AssertionError, so that no example goes beyond what is tested.
+Expressions: https://docs.github.com/actions/reference/workflows-and-actions/expressions. Only what the files use is
+known, `a.b.c`, `a.b == c.d`, `toJSON(a)`; anything else is an AssertionError, so that none goes beyond what is tested.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ OURS = "OWNER/kdeploy@v1"
 COMPOSITE = "OWNER/kdeploy/composite@v1"
 
 _EXPRESSION = re.compile(r"\$\{\{ (.+?) \}\}")
+_JSON = re.compile(r"toJSON\(([a-z_]+)\)")
 _PATH = re.compile(r"[a-z_]+(\.[A-Za-z_][\w-]*)+")
 MAY_LACK = ("inputs", "outputs", "matrix")
 """Contexts in which a name that is not there is an empty text."""
@@ -28,7 +30,9 @@ Contexts = Mapping[str, Any]
 
 
 def look_up(path: str, contexts: Contexts) -> str:
-    """The value of `github.event.number`."""
+    """The value of `github.event.number`, or of a whole context as JSON."""
+    if whole := _JSON.fullmatch(path):
+        return json.dumps(contexts[whole[1]], indent=2)
     assert _PATH.fullmatch(path), f"an expression that the tests do not know: {path}"
     found: Any = contexts
     for name in path.split("."):
