@@ -82,8 +82,11 @@ def prepare(env: MutableMapping[str, str], workspace: Path, log: TextIO) -> list
     inputs = read_inputs(env, given, has_config=any((workspace / name).is_file() for name in NAMES))
     if given[KUBECONFIG] and ":" not in given[KUBECONFIG]:
         raise ConfigError("the input kubeconfig holds none", hint="give the file's content as it is, and not in base64")
-    if not given[KUBECONFIG] and not env.get("KUBECONFIG"):
-        refuse_fork(read_event(env))
+    if not given[KUBECONFIG] and (event := read_event(env)):
+        from kdeploy.cluster.kubeconfig import knows_a_cluster
+
+        if not knows_a_cluster(env):
+            refuse_fork(event)
     env.update(inputs.variables)
     return inputs.arguments(str(keep("kubeconfig", f"{given[KUBECONFIG]}\n")) if given[KUBECONFIG] else "")
 

@@ -64,7 +64,7 @@ def choose_context(
     paths = _files(kubeconfig, environ)
     if paths:
         return _from_files(paths, context)
-    if context is None and environ.get("KUBERNETES_SERVICE_HOST") and (service_account / "token").is_file():
+    if context is None and _is_pod(environ, service_account):
         return _in_cluster(environ, service_account)
     raise ConfigError(
         "there is no kubeconfig: neither --kubeconfig, KUBECONFIG nor ~/.kube/config, and this is not a pod",
@@ -72,6 +72,20 @@ def choose_context(
         " in a CI: the secret may be empty, as it is where it does not exist, belongs to an environment that the job"
         " does not name, or is kept from this branch",
     )
+
+
+def knows_a_cluster(environ: Mapping[str, str], *, service_account: Path = _SERVICE_ACCOUNT) -> bool:
+    """Whether there is anything to read, be it wrong or of another cluster: without `--kubeconfig`, asks no server."""
+    named = environ.get("KDEPLOY_KUBECONFIG") or environ.get("KUBECONFIG")
+    return bool(named) or _usual(environ).is_file() or _is_pod(environ, service_account)
+
+
+def _is_pod(environ: Mapping[str, str], service_account: Path) -> bool:
+    return bool(environ.get("KUBERNETES_SERVICE_HOST")) and (service_account / "token").is_file()
+
+
+def _usual(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("HOME") or Path("~").expanduser()) / ".kube" / "config"
 
 
 def _files(flag: str | None, environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -88,7 +102,7 @@ def _files(flag: str | None, environ: Mapping[str, str]) -> tuple[str, ...]:
         )
     listed = [path for path in environ.get("KUBECONFIG", "").split(os.pathsep) if path]
     if not listed:
-        usual = Path(environ.get("HOME") or Path("~").expanduser()) / ".kube" / "config"
+        usual = _usual(environ)
         return (str(usual),) if usual.is_file() else ()
     found = tuple(str(Path(path).expanduser()) for path in listed if Path(path).expanduser().is_file())
     if not found:

@@ -122,6 +122,12 @@ def test_a_pull_request_from_a_fork_is_refused_and_says_why(tmp_path: Path) -> N
     assert (step.code, step.outputs["outcome"]) == (2, "usage")
     assert "from the fork mallory/web" in step.errors[0]
 
+    own = tmp_path / "home/.kube/config"  # as in the composite variant, where the runner's home may have one
+    own.parent.mkdir()
+    own.write_text("{}")
+    step = Step(tmp_path, target="deployment/web", image="acme/web@sha256:" + "a" * 64, event=str(event))
+    assert "sets no current-context" in step.errors[0], step.log
+
 
 def test_secrets_are_masked_and_the_report_is_in_the_workspace(tmp_path: Path) -> None:
     secrets = {"registry_password": "hunter2hunter2", "github_token": "ghs_0123456789"}

@@ -126,10 +126,13 @@ class Job:
         names = {name: files / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_ENV")}
         for file in names.values():
             file.touch()
+        event = files / "event.json"
+        event.write_text(json.dumps(self.contexts["github"]["event"]))
         whole = {
             **self.machine,
             **_variables(self.contexts["github"]),
             **{name: str(file) for name, file in names.items()},
+            "GITHUB_EVENT_PATH": str(event),
             "HOME": str(self.folder / "home"),
             "RUNNER_TEMP": str(self.folder / "temp"),
             "GITHUB_WORKSPACE": str(self.workspace),

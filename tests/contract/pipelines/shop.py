@@ -123,14 +123,14 @@ class Shop:
 
     def contexts(self, workflow: Workflow) -> dict[str, Any]:
         """What a run knows: https://docs.github.com/actions/reference/workflows-and-actions/contexts."""
-        head = {"repo": {"full_name": REPOSITORY}}
+        head, base = ({"repo": {"full_name": REPOSITORY}} for _ in range(2))
         return {
             "github": {
                 "repository": REPOSITORY, "sha": self.checkout.head, "ref": "refs/heads/main", "actor": "ada",
                 "run_id": 1000 + self.runs, "run_number": self.runs, "token": "ghs_a-token-of-the-job",
                 "workflow_ref": f"{REPOSITORY}/.github/workflows/{workflow.file}@refs/heads/main",
                 "server_url": "https://github.com", "event_name": next(iter(workflow.triggers)),
-                "event": {"pull_request": {"number": 7, "head": head}},
+                "event": {"pull_request": {"number": 7, "head": head, "base": base}},
             },
             "secrets": {"KUBECONFIG": self.sandbox.kubeconfig.read_text()},
             "steps": {},

@@ -171,13 +171,19 @@ def test_kind(shop: Shop) -> None:
 
     def kind(job: Job, given: Mapping[str, str]) -> Mapping[str, str]:
         assert given == {"registry": "true"}
-        return {"KUBECONFIG": str(shop.sandbox.kubeconfig)}
+        own = job.folder / "home/.kube/config"
+        own.parent.mkdir()
+        shutil.copy(shop.sandbox.kubeconfig, own)
+        return {}
 
     shop.stand_ins["helm/kind-action"] = kind
     shop.commit("one")
     manifest = workload("Deployment", "kind-registry:5000/web", name="web")
     shop.write("k8s/web.yaml", str(manifest).replace("'", '"'))
-    job = shop.job(Workflow.read("kind.yml"), "deploy")
+    workflow = Workflow.read("kind.yml")
+    contexts = shop.contexts(workflow)
+    contexts["github"]["event"]["pull_request"]["head"]["repo"]["full_name"] = "somebody/shop"
+    job = shop.job(workflow, "deploy", github=contexts["github"], secrets={})
     assert (job.last.code, job.last.outputs["outcome"]) == (0, "deployed"), job.last.log
     assert shop.image(namespace=f"{shop.namespace}-kind").startswith(f"127.0.0.1:{registry.partition(':')[2]}/web:")
     assert f"{registry}/web:" in job.last.log

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kdeploy.cluster.kubeconfig import Context, choose_context, default_namespace
+from kdeploy.cluster.kubeconfig import Context, choose_context, default_namespace, knows_a_cluster
 from kdeploy.errors import ConfigError
 from kdeploy.model import Outcome
 
@@ -71,6 +71,21 @@ def test_the_flag_comes_before_the_variable_and_that_before_the_home_folder(tmp_
     assert choose_context(kubeconfig=flag, context=None, environ=environ).paths == (flag,)
     assert choose_context(kubeconfig=None, context=None, environ=environ).paths == (variable,)
     assert choose_context(kubeconfig=None, context=None, environ={"HOME": str(tmp_path)}).paths == (home,)
+
+
+def test_a_cluster_is_known_by_a_variable_the_home_folder_or_the_pod(tmp_path: Path) -> None:
+    def known(**environ: str) -> bool:
+        return knows_a_cluster({"HOME": str(tmp_path), **environ}, service_account=tmp_path)
+
+    assert not known(KUBECONFIG="")
+    assert known(KUBECONFIG="/absent")
+    assert known(KDEPLOY_KUBECONFIG="/absent")
+    assert not known(KUBERNETES_SERVICE_HOST="10.0.0.1")
+    written(tmp_path / "token", "t")
+    assert known(KUBERNETES_SERVICE_HOST="10.0.0.1")
+    (tmp_path / ".kube").mkdir()
+    written(tmp_path / ".kube" / "config", "")
+    assert known()
 
 
 def test_in_a_pod_the_service_account_is_used(tmp_path: Path) -> None:
