@@ -18,8 +18,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from kdeploy.cli.files import REPORT
-from kdeploy.cli.inputs import KUBECONFIG, PREFIX, SECRETS, read_inputs
+from kdeploy.cli.inputs import KUBECONFIG, PREFIX, SECRETS, files, read_inputs
 from kdeploy.cli.private import keep, remove_all
 from kdeploy.cli.pull_request import read_event, refuse_fork
 from kdeploy.config.document import load
@@ -135,7 +134,7 @@ def _fail(error: Exception) -> NoReturn:
         raise error
 
     is_action = not sys.argv[1:] and os.access(Path(), os.W_OK)
-    run_command(Flags(report=REPORT) if is_action else Flags(), body)
+    run_command(files(os.environ) if is_action else Flags(), body)
 
 
 def _leave(number: int, frame: object) -> None:  # noqa: ARG001  (signal's signature)

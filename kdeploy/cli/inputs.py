@@ -6,11 +6,13 @@ The runner passes each as INPUT_ and its name in capitals, dashes kept; one that
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 from kdeploy.cli.files import REPORT
 from kdeploy.cli.login import USERNAME
+from kdeploy.config.flags import FILES, Flags
 from kdeploy.config.nearest import did_you_mean
 from kdeploy.errors import ConfigError
 from kdeploy.reference import parse
@@ -151,6 +153,13 @@ def read_inputs(env: Mapping[str, str], secrets: Mapping[str, str] | None = None
     if not has_config and "config" not in given:
         _refuse_missing(inputs)
     return inputs
+
+
+def files(env: Mapping[str, str]) -> Flags:
+    """The files that are to be written, for a run that ends before its inputs are understood."""
+    given = {name: env.get(f"{PREFIX}{name.upper()}", "").strip() for name in FILES}
+    named: dict[str, Any] = {name: text for name, text in given.items() if len(text.splitlines()) == 1}
+    return replace(Flags(report=REPORT), **named)
 
 
 def _check(name: str, text: str) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NoReturn, TextIO, cast
 
-from kdeploy.cli.files import find_unwritable, remove_old, unwritable, write_files
+from kdeploy.cli.files import make_way, unwritable, write_files
 from kdeploy.cli.private import remove_all
 from kdeploy.clock import Deadline, SystemClock
 from kdeploy.config.flags import Flags
@@ -109,7 +109,7 @@ def execute(flags: Flags, body: Body, *, env: Mapping[str, str], out: TextIO, er
 def _execute(flags: Flags, body: Body, signals: Signals, *, env: Mapping[str, str], out: TextIO, err: TextIO) -> int:
     clock, redactor = SystemClock(), Redactor()
     started, live = clock.now(), wants_live(tty=err.isatty(), env=env)
-    shown, wrong = _open(flags, out, err, clock, redactor, live=live, env=env)
+    shown, flags, wrong = _open(flags, out, err, clock, redactor, live=live, env=env)
     session = Session(
         flags=flags, env=env, clock=clock, redactor=redactor, signals=signals, shown=shown, err=err, started=started
     )
@@ -117,7 +117,7 @@ def _execute(flags: Flags, body: Body, signals: Signals, *, env: Mapping[str, st
         result = _end(session, body, wrong, err)
         signals.finish()
         if result.report is not None:
-            _finish(session, result.report, None if wrong else flags)
+            _finish(session, result.report)
             if result.report.outcome is Outcome.BUILD_FAILED and (live or flags.quiet):
                 _show_tail(session, err)
     _print(session, result, out)
@@ -126,8 +126,11 @@ def _execute(flags: Flags, body: Body, signals: Signals, *, env: Mapping[str, st
 
 def _open(
     flags: Flags, out: TextIO, err: TextIO, clock: Clock, redactor: Redactor, *, live: bool, env: Mapping[str, str]
-) -> tuple[Renderer, ConfigError | None]:
-    """The renderer, and what is wrong with --report or --trace: found before anything is done, shown like any error."""
+) -> tuple[Renderer, Flags, ConfigError | None]:
+    """The renderer, the flags without the files that cannot be written, and what is wrong with those: found before
+    anything is done, shown like any error.
+    """
+    flags, wrong = make_way(flags)
     output = cast("Literal['human', 'json', 'jsonl']", flags.output)
     verbosity = flags.verbose - flags.quiet
     token = os.urandom(16).hex() if env.get("GITHUB_ACTIONS") == "true" else None
@@ -138,15 +141,10 @@ def _open(
             folding=_folding(env), trace=trace, more=_for_github(flags, env, err, redactor) if token else (),
         )  # fmt: skip
 
-    wrong = find_unwritable(flags)
-    if wrong:
-        return open_with(None), wrong
     try:
-        shown = open_with(Path(flags.trace) if flags.trace else None)
+        return open_with(Path(flags.trace) if flags.trace else None), flags, wrong
     except OSError as error:
-        return open_with(None), unwritable("--trace", flags.trace or "", error.strerror or "")
-    remove_old(flags)
-    return shown, None
+        return open_with(None), flags, wrong or unwritable("--trace", flags.trace or "", error.strerror or "")
 
 
 def _for_github(flags: Flags, env: Mapping[str, str], err: TextIO, redactor: Redactor) -> list[Sink]:
@@ -211,11 +209,9 @@ def _bug(error: Exception) -> Report:
     )
 
 
-def _finish(session: Session, report: Report, flags: Flags | None) -> None:
-    """Writes the files before the summary, so that a failure can still be told. It changes no exit code. `flags`: None
-    where they cannot be written.
-    """
-    problems = write_files(flags, report, session.redactor) if flags else ()
+def _finish(session: Session, report: Report) -> None:
+    """Writes the files before the summary, so that a failure can still be told. It changes no exit code."""
+    problems = write_files(session.flags, report, session.redactor)
     session.shown.finish(replace(report, warnings=(*report.warnings, *problems)))
 
 

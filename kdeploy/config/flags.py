@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+FILES = ("report", "junit", "dotenv", "trace")
+"""The flags that name a file to be written."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flags:

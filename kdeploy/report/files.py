@@ -24,8 +24,13 @@ def as_json(report: Report) -> str:
 
 
 def as_dotenv(file: str) -> Write:
-    """`--dotenv`; `file` is where --report writes, "" for nowhere."""
-    return lambda report: dotenv(outputs(report, file))
+    """`--dotenv`, which comes after `--report`; `file` is where that writes, "" for nowhere."""
+    return lambda report: dotenv(outputs(report, if_written(file)))
+
+
+def if_written(file: str) -> str:
+    """`file` if it is there, else "": an earlier run's is removed before anything is done."""
+    return file if os.path.isfile(file) else ""  # noqa: PTH113  (it raises nothing)
 
 
 AS_JUNIT: Write = junit
@@ -40,11 +45,28 @@ def open_private(path: Path) -> TextIO:
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     os.fchmod(descriptor, 0o600)
-    if os.geteuid() == 0:
-        folder = path.parent.stat()
-        with contextlib.suppress(OSError):  # in a user namespace the owner may be nobody that is known
-            os.fchown(descriptor, folder.st_uid, folder.st_gid)
+    _give(descriptor, path.parent)
     return os.fdopen(descriptor, "w", encoding="utf-8")
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder and those above it that are missing; root's are the owner's of the one that they lie in, as files
+    are. Raises OSError.
+    """
+    for missing in reversed([one for one in (folder, *folder.parents) if not one.is_dir()]):
+        missing.mkdir(mode=0o755)
+        descriptor = os.open(missing, os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            _give(descriptor, missing.parent)
+        finally:
+            os.close(descriptor)
+
+
+def _give(descriptor: int, folder: Path) -> None:
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        with contextlib.suppress(OSError):  # in a user namespace the owner may be nobody that is known
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -81,6 +81,17 @@ def test_bad_input_is_exit_2_with_every_output_and_one_annotation(
     assert [problem in text for text in step.errors] == [True]
 
 
+def test_bad_input_is_told_in_the_files_of_this_run_and_none_of_an_earlier_one_is_left(tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    (workspace / "out").mkdir(parents=True)
+    (workspace / "out/r.json").write_text('{"outcome": "deployed"}')
+    step = Step(tmp_path, report="out/r.json", junit="results/r.xml", dotenv="a\nb", crash_budget="many")
+    assert (step.code, step.outputs["report"]) == (2, "out/r.json")
+    assert json.loads((workspace / "out/r.json").read_text())["outcome"] == "usage"
+    assert "<failure" in (workspace / "results/r.xml").read_text()
+    assert sorted(path.name for path in workspace.iterdir()) == ["out", "results"]
+
+
 def test_a_kubeconfig_is_masked_first_is_in_no_other_line_and_is_gone_at_the_end(tmp_path: Path) -> None:
     server = "clusters:\n- name: c\n  cluster: {server: 'http://127.0.0.1:9'}\n"
     context = "contexts:\n- name: c\n  context: {cluster: c, user: ci}\ncurrent-context: c\n"

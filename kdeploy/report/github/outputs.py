@@ -27,7 +27,7 @@ OUTPUTS: Mapping[str, str] = {
     "url": "The environment's address in kdeploy.yaml.",
     "duration-seconds": "How long all of it took.",
     "time-to-verdict-seconds": "From the patch to the verdict; empty where nothing was patched.",
-    "report": "The file with the report as JSON, from the workspace.",
+    "report": "The file with the report as JSON, from the workspace; empty where it could not be written.",
 }
 """Every output and what it says. All are written whatever the outcome; what is not known is empty."""
 

@@ -9,6 +9,7 @@ from typing import TextIO
 
 from kdeploy.events import Event
 from kdeploy.model import Location
+from kdeploy.report.files import if_written
 from kdeploy.report.github.commands import error
 from kdeploy.report.github.job_summary import job_summary
 from kdeploy.report.github.outputs import file_text, outputs
@@ -39,7 +40,7 @@ class StepSink:
             file, line = self._place(report.location)
             self._stream.write(self._redact(error(report.message, title=title, file=file, line=line)) + "\n")
             self._stream.flush()
-        self._append("GITHUB_OUTPUT", file_text(outputs(report, self._report), os.urandom(16).hex()))
+        self._append("GITHUB_OUTPUT", file_text(outputs(report, if_written(self._report)), os.urandom(16).hex()))
         self._append("GITHUB_STEP_SUMMARY", job_summary(report, self._env))
 
     def _place(self, location: Location | None) -> tuple[str | None, int | None]:

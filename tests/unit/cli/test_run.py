@@ -18,6 +18,7 @@ from kdeploy.report import renderer as rendering
 from kdeploy.report.value import Report
 from kdeploy.secret import Secret
 from kdeploy.signals import Signals
+from tests.unit.report.github.runner import read_file
 
 
 class Ran:
@@ -195,11 +196,59 @@ def test_an_earlier_runs_report_is_gone_before_anything_is_done(tmp_path: Path) 
     assert json.loads(file.read_text())["outcome"] == "deployed"
 
 
-def test_a_run_that_cannot_begin_leaves_the_earlier_report(tmp_path: Path) -> None:
-    file = tmp_path / "report.json"
-    file.write_text("of another run")
-    assert Ran(deployed, Flags(report=str(file), trace=str(tmp_path))).code == 2
-    assert file.read_text() == "of another run"
+@pytest.mark.parametrize("bad", ["report", "junit", "dotenv", "trace"])
+def test_where_one_file_cannot_be_written_the_others_are_and_no_old_one_is_left(tmp_path: Path, bad: str) -> None:
+    files = {name: str(tmp_path / name) for name in ("report", "junit", "dotenv", "trace")}
+    for name in files:
+        (tmp_path / name).write_text("of another run: deployed")
+    (tmp_path / "elsewhere").symlink_to(tmp_path / "nowhere/at/all")
+    named: dict[str, Any] = {**files, bad: str(tmp_path / "elsewhere/file")}
+    github = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(tmp_path / "output")}
+    ran = Ran(raising(AssertionError("the command ran")), Flags(**named), github)
+    assert ran.code == 2
+    written = {name: (tmp_path / name).read_text() for name in files if name != bad}
+    assert ["another run" in text or "usage" not in text.lower() for text in written.values()] == [False] * 3
+    told = read_file((tmp_path / "output").read_text())
+    assert (told["outcome"], told["report"]) == ("usage", "" if bad == "report" else files["report"])
+    if bad not in ("dotenv", "report"):
+        assert f"DEPLOY_REPORT={files['report']}" in written["dotenv"]
+
+
+def test_the_output_report_is_empty_where_it_could_not_be_written_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("kdeploy.cli.files.write_whole", full)
+    github = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(tmp_path / "output")}
+    ran = Ran(deployed, Flags(report=str(tmp_path / "r.json")), github)
+    assert (ran.code, read_file((tmp_path / "output").read_text())["report"]) == (0, "")
+    assert "No space left on device" in ran.err
+
+
+def test_folders_that_are_missing_below_the_working_directory_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    flags = Flags(report="out/a/r.json", junit=str(tmp_path / "out/j.xml"), dotenv="./env/d", trace="t/t.jsonl")
+    assert Ran(deployed, flags).code == 0
+    assert {str(path) for path in Path().rglob("*") if path.is_file()} == {
+        "out/a/r.json", "out/j.xml", "env/d", "t/t.jsonl",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["../other/r.json", "link/r/r.json", "loop/r.json", "file/r.json", "a/" * 3000])
+def test_no_folder_is_made_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    Path("link").symlink_to(tmp_path)
+    Path("loop").symlink_to("loop")
+    Path("file").write_text("")
+    before = sorted(tmp_path.rglob("*"))
+    ran = Ran(raising(AssertionError("the command ran")), Flags(report=name))
+    assert (ran.code, "cannot be written" in ran.err) == (2, True), ran.err
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_the_report_file_is_written_for_an_error_too(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 
 from kdeploy.model import CheckResult, Outcome, Reason
 from kdeploy.report.dotenv import dotenv
-from kdeploy.report.files import open_private, write_whole
+from kdeploy.report.files import make_folder, open_private, write_whole
 from kdeploy.report.github.outputs import OUTPUTS, outputs
 from kdeploy.report.junit import junit
 from kdeploy.report.value import Report, Timings
@@ -104,6 +104,15 @@ def test_a_file_that_root_leaves_in_somebodys_folder_is_that_ones(tmp_path: Path
     with open_private(tmp_path / "report.json"):
         status = (tmp_path / "report.json").stat()
     assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (1234, 2345, 0o600)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a folder away")
+def test_folders_that_root_makes_in_somebodys_folder_are_that_ones(tmp_path: Path) -> None:
+    os.chown(tmp_path, 1234, 2345)
+    make_folder(tmp_path / "out/reports")
+    for folder in (tmp_path / "out", tmp_path / "out/reports"):
+        status = folder.stat()
+        assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (1234, 2345, 0o755)
 
 
 def test_a_link_of_the_checkout_is_not_followed(tmp_path: Path) -> None:
