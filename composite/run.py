@@ -150,8 +150,11 @@ def end(outcome: str, reason: str, message: str, code: int) -> None:
     print("::error title=kdeploy%3A " + outcome + "::" + text, flush=True)
     known = {"outcome": outcome, "reason": reason}
     if os.environ.get("GITHUB_OUTPUT"):
-        with suppress(OSError), Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as stream:
-            stream.write("".join(name + "=" + known.get(name, "") + "\n" for name in OUTPUTS))
+        try:
+            with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as stream:
+                stream.write("".join(name + "=" + known.get(name, "") + "\n" for name in OUTPUTS))
+        except OSError as error:
+            print("::warning title=kdeploy::the step's outputs could not be written: " + str(error), flush=True)
     sys.exit(code)
 
 

@@ -10,10 +10,13 @@ from typing import TextIO
 from kdeploy.events import Event
 from kdeploy.model import Location
 from kdeploy.report.files import if_written
-from kdeploy.report.github.commands import error
+from kdeploy.report.github.commands import command, error
 from kdeploy.report.github.job_summary import job_summary
 from kdeploy.report.github.outputs import file_text, outputs
 from kdeploy.report.value import Report
+from kdeploy.text import one_line
+
+_TITLES = {"GITHUB_OUTPUT": "the step's outputs", "GITHUB_STEP_SUMMARY": "the job summary"}
 
 
 class StepSink:
@@ -34,14 +37,22 @@ class StepSink:
         """Nothing: the log has it."""
 
     def finish(self, report: Report) -> None:
-        """Annotates what failed, and writes outputs and summary. Raises OSError where their files cannot be written."""
+        """Writes outputs and summary, each whatever becomes of the other, and annotates what failed."""
+        problems = [
+            self._append("GITHUB_OUTPUT", lambda: self._outputs(report)),
+            self._append("GITHUB_STEP_SUMMARY", lambda: job_summary(report, self._env)),
+        ]
+        lines = [command("warning", one_line(text, 1000), title="kdeploy") for text in problems if text]
         if report.exit_code:
             title = f"kdeploy: {report.outcome.value}: {report.reason.value}"
             file, line = self._place(report.location)
-            self._stream.write(self._redact(error(report.message, title=title, file=file, line=line)) + "\n")
+            lines.append(error(report.message, title=title, file=file, line=line))
+        if lines:
+            self._stream.write("".join(f"{self._redact(line)}\n" for line in lines))
             self._stream.flush()
-        self._append("GITHUB_OUTPUT", file_text(outputs(report, if_written(self._report)), os.urandom(16).hex()))
-        self._append("GITHUB_STEP_SUMMARY", job_summary(report, self._env))
+
+    def _outputs(self, report: Report) -> str:
+        return file_text(outputs(report, if_written(self._report)), os.urandom(16).hex())
 
     def _place(self, location: Location | None) -> tuple[str | None, int | None]:
         """The file as the runner wants it, from the workspace; nothing where it is none of the repository's."""
@@ -50,10 +61,16 @@ class StepSink:
             return None, None
         return str(file.relative_to(workspace)), location.line
 
-    def _append(self, name: str, text: str) -> None:
-        if self._env.get(name):
+    def _append(self, name: str, make: Callable[[], str]) -> str:
+        """What went wrong, "" for nothing."""
+        if not self._env.get(name):
+            return ""
+        try:
             with Path(self._env[name]).open("a", encoding="utf-8", errors="replace") as stream:
-                stream.write(text)
+                stream.write(make())
+        except Exception as problem:  # a full disk, or a bug: neither may cost the other file, nor go untold
+            return f"{_TITLES[name]} could not be written to {name}: {type(problem).__name__}: {problem}"
+        return ""
 
     def close(self) -> None:
         """Nothing is held."""

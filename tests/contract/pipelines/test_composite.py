@@ -227,6 +227,12 @@ def test_a_runner_without_a_place_is_told_and_is_no_traceback(tmp_path: Path) ->
         assert "Traceback" not in done.stderr
 
 
+def test_outputs_that_cannot_be_written_are_told(tmp_path: Path) -> None:
+    done, outputs = start(tmp_path, RUNNER_TEMP="", GITHUB_OUTPUT=str(tmp_path / "nowhere/output"))
+    assert (done.returncode, outputs) == (2, {})
+    assert [each.name for each in commands(done.stdout)] == ["error", "warning"]
+
+
 def test_an_install_that_fails_is_a_usage_error_and_leaves_no_stamp(tmp_path: Path) -> None:
     home = install(tmp_path)
     (home / run.STAMP).unlink()

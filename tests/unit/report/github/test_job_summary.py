@@ -143,3 +143,18 @@ def test_a_step_writes_its_outputs_and_its_page_where_the_runner_says(failed_rep
     assert page.read_text() == "of an earlier step\n" + job_summary(failed_report, {})
     assert [each.name for each in commands(log.getvalue())] == ["error"]
     StepSink(log, redact=Redactor(), env={}).finish(failed_report)  # a runner that gave no files
+
+
+@pytest.mark.parametrize("bad", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
+def test_a_file_of_the_runner_that_cannot_be_written_costs_no_other_and_is_told(
+    good_report: Report, failed_report: Report, tmp_path: Path, bad: str
+) -> None:
+    files = {name: tmp_path / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    env = {name: str(path) for name, path in files.items()} | {bad: str(tmp_path / "nowhere/at-all")}
+    for report, names in ((good_report, ["warning"]), (failed_report, ["warning", "error"])):
+        log = io.StringIO()
+        StepSink(log, redact=Redactor(), env=env).finish(report)
+        told = commands(log.getvalue())
+        assert [each.name for each in told] == names
+        assert f"could not be written to {bad}: FileNotFoundError" in told[0].data
+        assert [name for name, path in files.items() if path.exists()] == [name for name in files if name != bad]
