@@ -100,6 +100,8 @@ def test_rollback(shop: Shop) -> None:
         images.append(shop.job(deploy, "deploy").last.outputs["image"])
     groups = [one.document["concurrency"]["group"] for one in (workflow, deploy, Workflow.read("services.yml"))]
     assert groups == ["deploy-production"] * 3
+    approved = Workflow.read("promote.yml").jobs["production"]  # it holds its group while it waits for somebody
+    assert approved["concurrency"]["group"] not in groups
     job = shop.job(workflow, "rollback", inputs={"target": "web", "to": ""})
     assert (job.last.code, job.last.outputs["outcome"]) == (0, "restored"), job.last.log
     assert shop.image() == images[0] == job.last.outputs["rolled-back-to"]
