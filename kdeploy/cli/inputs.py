@@ -5,6 +5,7 @@ The runner passes each as INPUT_ and its name in capitals, dashes kept; one that
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -15,7 +16,9 @@ from kdeploy.cli.login import USERNAME
 from kdeploy.config.flags import FILES, Flags
 from kdeploy.config.nearest import did_you_mean
 from kdeploy.errors import ConfigError
+from kdeploy.model import Outcome
 from kdeploy.reference import parse
+from kdeploy.report.value import Report
 from kdeploy.secret import GITHUB_TOKEN, REGISTRY_PASSWORD
 from kdeploy.text import one_line
 
@@ -105,6 +108,8 @@ _ROLLBACK = frozenset(
 COMMANDS: Mapping[str, frozenset[str]] = {"deploy": frozenset(FLAGS) - {"to"}, "rollback": _ROLLBACK}
 """What the action does, and the flags that each of its commands takes."""
 
+_FLAG = re.compile(r"--(?:no-)?([a-z]+(?:-[a-z]+)*)(?![\w=-])")
+"""One of kdeploy's flags in a sentence; those of kubectl's commands have their value after "="."""
 _BUILD = ("build-context", "dockerfile", "build-arg", "platform", "builder", "tag", "push-image")
 _TRUTHS = {"true": True, "false": False}
 
@@ -160,6 +165,22 @@ def files(env: Mapping[str, str]) -> Flags:
     given = {name: env.get(f"{PREFIX}{name.upper()}", "").strip() for name in FILES}
     named: dict[str, Any] = {name: text for name, text in given.items() if len(text.splitlines()) == 1}
     return replace(Flags(report=REPORT), **named)
+
+
+def as_inputs(report: Report, kubeconfig: str = "") -> Report:
+    """`report` for somebody who gave inputs: its hint says which of them a flag is. `kubeconfig`: the file that holds
+    that input, "" for none.
+    """
+    what = "the input kubeconfig"
+    message, hint = (
+        text.replace(f"the kubeconfig {kubeconfig}", what).replace(kubeconfig, what) if kubeconfig else text
+        for text in (report.message, report.hint)
+    )
+    told = f"{message} {hint}" if report.outcome is Outcome.USAGE else hint  # a build's own message has others' flags
+    names = [name for name in dict.fromkeys(_FLAG.findall(told)) if name in INPUTS]
+    if names:
+        hint = f"{hint} (in the action: the input{'s' * (len(names) > 1)} {' and '.join(names)})".strip()
+    return replace(report, message=message, hint=hint)
 
 
 def _check(name: str, text: str) -> None:

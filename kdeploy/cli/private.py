@@ -23,6 +23,11 @@ def keep(name: str, text: str) -> Path:
     return file
 
 
+def is_kept(file: str) -> bool:
+    """Whether `keep` wrote it."""
+    return Path(file).parent in _folders
+
+
 def _place() -> str | None:
     """GitHub's runner empties its own folder after a job, also where the step was killed; else that of the system."""
     runners = os.environ.get("RUNNER_TEMP", "")

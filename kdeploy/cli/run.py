@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal, NoReturn, TextIO, cast
 
 from kdeploy.cli.files import make_way, unwritable, write_files
-from kdeploy.cli.private import remove_all
+from kdeploy.cli.private import is_kept, remove_all
 from kdeploy.clock import Deadline, SystemClock
 from kdeploy.config.flags import Flags
 from kdeploy.errors import ConfigError, InterruptedBySignalError, KdeployError
@@ -211,6 +211,11 @@ def _bug(error: Exception) -> Report:
 
 def _finish(session: Session, report: Report) -> None:
     """Writes the files before the summary, so that a failure can still be told. It changes no exit code."""
+    if "INPUT_COMMAND" in session.env:  # the runner sets every input, also those that are not given
+        from kdeploy.cli.inputs import as_inputs
+
+        kubeconfig = session.flags.kubeconfig or ""
+        report = as_inputs(report, kubeconfig if is_kept(kubeconfig) else "")
     problems = write_files(session.flags, report, session.redactor)
     session.shown.finish(replace(report, warnings=(*report.warnings, *problems)))
 

@@ -92,6 +92,14 @@ def test_bad_input_is_told_in_the_files_of_this_run_and_none_of_an_earlier_one_i
     assert sorted(path.name for path in workspace.iterdir()) == ["out", "results"]
 
 
+def test_what_is_wrong_is_told_in_the_words_of_the_inputs(tmp_path: Path) -> None:
+    step = Step(tmp_path, command="deploy", target="deployment/web", image="acme/web")
+    assert "(in the action: the input commit)" in step.log
+    image = "acme/web@sha256:" + "a" * 64
+    step = Step(tmp_path, command="deploy", target="deployment/web", image=image, kubeconfig="users: []\n")
+    assert [text.startswith("the input kubeconfig sets no current-context") for text in step.errors] == [True], step.log
+
+
 def test_a_kubeconfig_is_masked_first_is_in_no_other_line_and_is_gone_at_the_end(tmp_path: Path) -> None:
     server = "clusters:\n- name: c\n  cluster: {server: 'http://127.0.0.1:9'}\n"
     context = "contexts:\n- name: c\n  context: {cluster: c, user: ci}\ncurrent-context: c\n"

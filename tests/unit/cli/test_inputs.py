@@ -4,9 +4,11 @@ import pytest
 from typer.main import get_command
 
 from kdeploy.cli.app import app
-from kdeploy.cli.inputs import COMMANDS, FLAGS, INPUTS, Inputs, read_inputs
+from kdeploy.cli.inputs import COMMANDS, FLAGS, INPUTS, Inputs, as_inputs, read_inputs
 from kdeploy.cli.pull_request import refuse_fork
 from kdeploy.errors import ConfigError
+from kdeploy.model import Outcome, Reason
+from kdeploy.report.value import Report
 
 REPORT = "--report=kdeploy-report.json"
 
@@ -111,3 +113,31 @@ def test_a_pull_request_from_a_fork_is_refused_with_the_condition_to_write(head:
 def test_any_other_event_is_no_pull_request(event: dict[str, object]) -> None:
     refuse_fork(event)
     refuse_fork(pull_request({"full_name": "acme/web"}))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message", "hint", "expected"),
+    [
+        (Outcome.USAGE, "no commit", "give --commit SHA", "give --commit SHA (in the action: the input commit)"),
+        (Outcome.USAGE, "--no-rollback, '--env' or --env?", "", "(in the action: the inputs rollback and env)"),
+        (Outcome.BUILD_FAILED, "RUN x --tag y", "raise --build-timeout, --max", "build-timeout"),
+        (Outcome.REFUSED, "", "kubectl create deployment x --image=IMAGE, git config --global", ""),
+    ],
+)
+def test_a_hint_that_names_a_flag_says_which_input_that_is(
+    outcome: Outcome, message: str, hint: str, expected: str
+) -> None:
+    report = Report(outcome=outcome, exit_code=2, reason=Reason.USAGE_ERROR, message=message, hint=hint)
+    told = as_inputs(report).hint
+    assert told.removesuffix(")").endswith(expected.removesuffix(")"))
+    assert ("in the action" in told, "tag" in told) == (bool(expected), False)
+
+
+def test_the_file_that_holds_the_input_kubeconfig_is_called_by_the_inputs_name() -> None:
+    report = Report(
+        outcome=Outcome.USAGE, exit_code=2, reason=Reason.USAGE_ERROR,
+        message='the kubeconfig /t/k is not valid YAML: in "/t/k"', hint="correct /t/k",
+    )  # fmt: skip
+    told = as_inputs(report, "/t/k")
+    assert told.message == 'the input kubeconfig is not valid YAML: in "the input kubeconfig"'
+    assert told.hint == "correct the input kubeconfig"
