@@ -113,6 +113,7 @@ def test_after_a_complete_rollout_nothing_is_imported_connected_or_started(
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=env, cwd=tmp_path, text=True) as deploy:
         eventually(lambda: deploy.poll() is not None or server.of("PATCH deployments"), within=30.0)
+        eventually(lambda: deploy.poll() is not None or server.watching() == 3)  # on a busy machine one connects late
         roll_out(server, image, 2)
         server.remove("pods", "web-1-a")
         server.put("deployments", complete(server.get("deployments", "web"), 2))
