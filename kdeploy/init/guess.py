@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdeploy.config.target import Workload, parse_workload
+from kdeploy.init.building import SHOWN, Build, Chosen, build_of, choose
 from kdeploy.init.checks import CheckGuess, guess_check
 from kdeploy.init.dockerfile import Dockerfile
 from kdeploy.init.images import container_images, is_own, of_remote, placeholder, runs, runs_named
@@ -15,10 +16,6 @@ from kdeploy.reference import derive_repository, parse
 from kdeploy.rollout.objects import all_containers, kind_of, name_of
 from kdeploy.rollout.template import template_of
 from kdeploy.text import one_line
-
-_SHOWN = 5
-_APART = frozenset({"docker", "build", "deploy", "deployment", "ci", "container", "containers", "images", "ops"})
-"""Folders that hold a Dockerfile for what lies beside them: the build context is the folder above."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,17 +47,11 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Build:
-    """Where the Dockerfile is: the context from the repository's folder, the Dockerfile from the context."""
-
-    context: str
-    dockerfile: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Guess:
-    """What kdeploy.yaml will say. `build`: None where the defaults do; `containers`: empty where the image tells."""
+    """What kdeploy.yaml will say. `build`: None where the defaults do; `containers`: empty where the image tells.
+
+    `choices`: the builds of which a person has to choose one, where nothing tells which is meant.
+    """
 
     target: Value
     kind: Kind
@@ -70,6 +61,7 @@ class Guess:
     check: CheckGuess
     containers: tuple[str, ...] = ()
     build: Build | None = None
+    choices: tuple[Build, ...] = ()
     dockerfile: Value
 
     def lines(self) -> tuple[str, ...]:
@@ -89,7 +81,7 @@ def guess(found: Found) -> Guess:
     names = tuple(dict.fromkeys(filter(None, (_plain(found.name), derived.rpartition("/")[2]))))
     workload, target, why, sure = _workload(found, derived, names)
     image = _image(found, str(given or ""), derived, workload if sure else None, names)
-    dockerfile = found.dockerfiles[0] if found.dockerfiles else None
+    chosen = choose(found.dockerfiles, (target.name, parse(image.text).path.rpartition("/")[2]))
     return Guess(
         target=Value(text=str(target), why=why, sure=sure),
         kind=target.kind,
@@ -97,9 +89,10 @@ def guess(found: Found) -> Guess:
         namespace=Value(text=found.namespace, why=found.namespace_why),
         image=image,
         containers=_containers(workload, image.text, names),
-        build=_build(dockerfile),
-        dockerfile=_dockerfile(found.dockerfiles),
-        check=guess_check(workload, dockerfile, image.text),
+        build=_build(chosen),
+        choices=tuple(build_of(one, chosen.why) for one in chosen.fitting) if chosen.only is None else (),
+        dockerfile=_dockerfile(chosen),
+        check=guess_check(workload, chosen.only, image.text),
     )
 
 
@@ -120,7 +113,7 @@ def _workload(found: Found, image: str, names: Sequence[str]) -> tuple[Obj | Non
         if len(fitting) == 1:
             return fitting[0], _as_target(fitting[0]), why, True
     name = _plain(found.name) or "app"
-    others = ", ".join(str(_as_target(one)) for one in found.workloads[:_SHOWN])
+    others = ", ".join(str(_as_target(one)) for one in found.workloads[:SHOWN])
     why = f"there are {others}" if others else f"namespace {found.namespace} has no workload"
     if found.blind:  # the cause is told, not written down: it may name what is nobody else's business
         why = "no cluster was looked at"
@@ -150,21 +143,18 @@ def _containers(workload: Obj | None, image: str, names: Sequence[str]) -> tuple
     return (next((name for name in present if name in (*names, name_of(workload))), present[0]),)
 
 
-def _build(dockerfile: Dockerfile | None) -> Build | None:
-    if dockerfile is None or dockerfile.path == "Dockerfile":
-        return None
-    folder, _, name = dockerfile.path.rpartition("/")
-    above, _, last = folder.rpartition("/")
-    if last in _APART:
-        return Build(context=above or ".", dockerfile=f"{last}/{name}", why=f"{last}/ lies beside what it builds")
-    return Build(context=folder or ".", dockerfile=name, why="the Dockerfile that was found")
+def _build(chosen: Chosen) -> Build | None:
+    """None for the default, and where there is nothing to say."""
+    only = chosen.only
+    return None if only is None or only.path == "Dockerfile" else build_of(only, chosen.why)
 
 
-def _dockerfile(found: Sequence[Dockerfile]) -> Value:
-    if not found:
-        return Value(text="none", why="add one, or give image a tag to deploy what is built elsewhere", sure=False)
-    others = ", ".join(one.path for one in found[1 : _SHOWN + 1])
-    return Value(text=found[0].path, why=f"the others are {others}" if others else "the only one")
+def _dockerfile(chosen: Chosen) -> Value:
+    if chosen.only is not None:
+        return Value(text=chosen.only.path, why=chosen.why)
+    if chosen.fitting:
+        return Value(text="none chosen", why=f"a placeholder: {chosen.why}", sure=False)
+    return Value(text="none", why=chosen.why, sure=False)
 
 
 def _as_target(workload: Obj) -> Workload:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Iterator
 
+from kdeploy.init.building import SHOWN
 from kdeploy.init.files import RBAC_PLACE, Wanted
 from kdeploy.init.guess import Guess
 
@@ -18,6 +19,9 @@ def _steps(guess: Guess, wanted: Collection[Wanted], program: str) -> Iterator[s
     unsure = [key for key, value in (("target", guess.target), ("image", guess.image)) if not value.sure]
     if unsure:
         yield f"put your own {' and '.join(unsure)} into kdeploy.yaml: what is there is a placeholder"
+    if guess.choices:
+        told = " or ".join(f"{build.context}/{build.dockerfile}" for build in guess.choices[:SHOWN])
+        yield f"choose the build in kdeploy.yaml ({told}): until then a deploy is refused"
     namespace = shlex.quote(guess.namespace.text)
     if Wanted.RBAC in wanted:
         yield f"kubectl apply -f {RBAC_PLACE}"

@@ -14,10 +14,11 @@ from kdeploy.config.file import parse_config
 from kdeploy.config.flags import Flags
 from kdeploy.config.settings import Settings, resolve
 from kdeploy.errors import ConfigError
+from kdeploy.init.building import Build
 from kdeploy.init.checks import CheckGuess
 from kdeploy.init.dockerfile import Dockerfile
 from kdeploy.init.files import Places, Wanted, Written, make_files
-from kdeploy.init.guess import Build, Found, Guess, Value, guess
+from kdeploy.init.guess import Found, Guess, Value, guess
 from kdeploy.init.next_steps import next_steps
 from kdeploy.init.quoting import groovy, scalar
 from kdeploy.init.write import refuse_taken, taken, write_all
@@ -79,6 +80,18 @@ def test_without_a_check_or_a_dockerfile_the_config_says_so_in_comments() -> Non
     assert settings.checks == ()
     assert "#   - http: {path: /health}" in text
     assert "# There is no Dockerfile here" in text
+
+
+def test_where_nothing_tells_which_dockerfile_is_meant_none_would_be_built() -> None:
+    both = guess(Found(name="shop", dockerfiles=(Dockerfile(path="api/Dockerfile"), Dockerfile(path="web/Dockerfile"))))
+    text = files(both)["kdeploy.yaml"]
+    settings = read(text)
+    assert (settings.build.context, Path(settings.build.dockerfile).name) == (".", "Dockerfile")
+    assert "nothing tells which of api/Dockerfile, web/Dockerfile builds it" in text
+    assert "    # build: {context: web, dockerfile: Dockerfile}\n" in text
+    assert read(text.replace("# build: {context: web", "build: {context: web")).build.context.endswith("web")
+    steps = next_steps(both, (), "kdeploy")
+    assert steps[1].startswith("choose the build in kdeploy.yaml (api/Dockerfile or web/Dockerfile)")
 
 
 @given(HOSTILE, HOSTILE, HOSTILE, HOSTILE)

@@ -149,9 +149,50 @@ def test_what_a_dockerfile_does_not_tell_is_not_made_up(text: str) -> None:
     ],
 )
 def test_the_context_is_the_folder_that_the_dockerfile_is_for(path: str, build: tuple[str, str] | None) -> None:
-    found = guessed(dockerfiles=(Dockerfile(path=path), Dockerfile(path="other/Dockerfile")))
+    found = guessed(dockerfiles=(Dockerfile(path=path), Dockerfile(path="a/deep/one/Dockerfile")))
     assert (found.build and (found.build.context, found.build.dockerfile)) == build
-    assert "other/Dockerfile" in found.dockerfile.why
+    assert "the others are a/deep/one/Dockerfile" in found.dockerfile.why
+
+
+@pytest.mark.parametrize(
+    ("target", "paths", "chosen", "why"),
+    [
+        ("deployment/web", ("api/Dockerfile", "web/Dockerfile"), "web/Dockerfile", "named like the target"),
+        ("deployment/db", ("api/Dockerfile", "Web_Shop/Dockerfile"), "Web_Shop/Dockerfile", "named like the target or"),
+        ("deployment/web", ("api.Dockerfile", "web.Dockerfile"), "web.Dockerfile", "named like the target"),
+        ("deployment/web", ("api/Dockerfile", "services/web/Dockerfile"), "services/web/Dockerfile", "named like"),
+        ("deployment/web", ("web/Dockerfile", "web/Dockerfile.dev", "a/Dockerfile"), "web/Dockerfile", "named like"),
+        ("deployment/web", ("Dockerfile", "web/Dockerfile"), "Dockerfile", "the one at the top; the others are web/"),
+        ("deployment/x", ("api/Dockerfile", "tests/e2e/Dockerfile"), "api/Dockerfile", "a guess, please check"),
+        ("deployment/x", ("docker/Dockerfile", "api/Dockerfile"), "docker/Dockerfile", "a guess, please check"),
+    ],
+)
+def test_of_several_dockerfiles_the_one_that_is_named_like_the_target_goes_before_the_nearest(
+    target: str, paths: tuple[str, ...], chosen: str, why: str
+) -> None:
+    found = guessed(target=target, dockerfiles=tuple(Dockerfile(path=path) for path in paths))
+    assert (found.dockerfile.text, found.dockerfile.sure, found.choices) == (chosen, True, ())
+    assert why in found.dockerfile.why
+    assert found.build is None or found.build.why.startswith(found.dockerfile.why.split(";")[0])
+
+
+@pytest.mark.parametrize(
+    ("target", "paths"),
+    [
+        ("deployment/x", ("api/Dockerfile", "web/Dockerfile")),
+        ("deployment/x", ("api/Dockerfile", "web/Dockerfile.prod")),
+        ("deployment/x", ("Dockerfile.dev", "Dockerfile.prod")),
+        ("deployment/web", ("web/Dockerfile.a", "web/Dockerfile.b")),
+        ("deployment/web", ("web/Dockerfile", "web_shop/Dockerfile")),
+    ],
+)
+def test_of_several_that_are_equally_near_none_is_taken(target: str, paths: tuple[str, ...]) -> None:
+    dockerfiles = tuple(Dockerfile(path=path, health="/h", ports=(80,)) for path in paths)
+    found = guessed(target=target, dockerfiles=dockerfiles)
+    assert (found.build, found.dockerfile.text, found.dockerfile.sure) == (None, "none chosen", False)
+    assert found.dockerfile.why == f"a placeholder: nothing tells which of {', '.join(paths)} builds it"
+    assert len(found.choices) == len(paths)
+    assert (found.check.path, found.check.port) == ("", None)
 
 
 def test_a_container_is_named_only_where_the_image_tells_none_of_several() -> None:
