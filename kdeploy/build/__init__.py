@@ -34,6 +34,7 @@ __all__ = [
     "inspect_source",
     "is_shallow",
     "login_name",
+    "needs_engine",
     "open_builder",
     "open_history",
     "open_registry",
@@ -145,6 +146,13 @@ def refuse_unbuildable(options: BuildOptions) -> None:
     from kdeploy.build.examine import refuse_unbuildable as refuse
 
     refuse(options)
+
+
+def needs_engine(options: BuildOptions) -> str:
+    """Why no builder but an engine's can build this; "" where none is needed. Asks no registry."""
+    from kdeploy.build.examine import needs_engine as needs
+
+    return needs(options)
 
 
 def open_builder(name: str, env: Mapping[str, str], deadline: Deadline, *, hide: Callable[[str], str] = str) -> Builder:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from pathlib import Path
 
 from kdeploy.build.layers.making import read_recipe
 from kdeploy.build.layers.platforms import machine_platform
+from kdeploy.build.layers.problems import UnsupportedError
 from kdeploy.build.select import PATIENCE, Choice, choose, connect
 from kdeploy.clock import Deadline
 from kdeploy.config.settings import BuildOptions
+from kdeploy.errors import BuildError
 from kdeploy.process import within
 
 
@@ -28,3 +31,16 @@ def refuse_unbuildable(options: BuildOptions) -> None:
         platforms=options.platforms,
         machine=machine_platform(platform.machine()),
     )
+
+
+def needs_engine(options: BuildOptions) -> str:
+    """Why no builder but an engine's can build this; "" where none is needed, and where there is no Dockerfile."""
+    if not Path(options.dockerfile).is_file():
+        return ""
+    try:
+        refuse_unbuildable(options)
+    except UnsupportedError as error:
+        return f"{options.dockerfile} line {error.line} takes one"
+    except BuildError as error:
+        return error.message
+    return ""

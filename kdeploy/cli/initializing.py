@@ -8,14 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kdeploy.build import checkout_of
+from kdeploy.build import checkout_of, needs_engine
 from kdeploy.cli.plain import program, say
 from kdeploy.cli.seeing import Sight, look_at_cluster
 from kdeploy.clock import Deadline, SystemClock
 from kdeploy.config.file import NAMES, read_config
+from kdeploy.config.flags import Flags
+from kdeploy.config.settings import BuildOptions, Settings, resolve
 from kdeploy.errors import ConfigError
+from kdeploy.init.building import Build
 from kdeploy.init.files import PLACES, Places, Wanted, Written, make_files
-from kdeploy.init.guess import Found, Guess, guess
+from kdeploy.init.guess import Found, Guess, Value, guess
 from kdeploy.init.look import find_dockerfiles
 from kdeploy.init.next_steps import next_steps
 from kdeploy.init.write import refuse_taken, taken, write_all
@@ -45,8 +48,9 @@ def begin(asked: Asked) -> int:
     folder, hide = Path.cwd(), Redactor()
     config = next((one for one in NAMES if (folder / one).exists()), NAMES[0])
     is_kept = _is_kept(folder / config, asked)
-    if is_kept:
-        asked = _as_written(folder / config, asked)
+    kept, problem = _read(Path(config)) if is_kept else ((), "")
+    if len(kept) == 1:
+        asked = _as_written(kept[0], asked)
     checkout = checkout_of(str(folder), os.environ, Deadline(SystemClock().now, GIT_SECONDS))
     top = Path(checkout.top) if checkout.top else folder
     sight = look_at_cluster(asked.kubeconfig, asked.context, asked.namespace, os.environ, hide)
@@ -64,6 +68,11 @@ def begin(asked: Asked) -> int:
             image=asked.image,
         )
     )
+    if {Wanted.GITLAB, Wanted.JENKINS} & set(asked.wanted):
+        guessed = replace(guessed, engine=_engine(guessed, kept))
+    if kept:
+        built = Value(text=", ".join(one.build.dockerfile for one in kept if one.builds), why=f"as {config} says")
+        guessed = replace(guessed, dockerfile=built)
     files = make_files(guessed, asked.wanted, Places(config=config, below=checkout.below, branch=checkout.branch))
     branch = f"branch: {checkout.branch} ({checkout.branch_why})" if set(asked.wanted) & set(PLACES) else ""
     files = files[1:] if is_kept else files
@@ -76,7 +85,7 @@ def begin(asked: Asked) -> int:
     _tell(guessed, sight, hide, branch)
     if is_kept:
         say(f"{config} is there already, and was kept; --force makes it anew")
-    _tell_written(files, guessed, asked.wanted)
+    _tell_written(files, next_steps(guessed, asked.wanted, program(), hide(problem) if is_kept else None))
     return 0
 
 
@@ -85,20 +94,34 @@ def _is_kept(config: Path, asked: Asked) -> bool:
     return config.exists() and bool(asked.wanted) and not asked.force
 
 
-def _as_written(config: Path, asked: Asked) -> Asked:
-    """With what its one service says in the place of guesses; one that cannot be read is `deploy`'s to complain of."""
+def _read(config: Path) -> tuple[tuple[Settings, ...], str]:
+    """What each of its services says; or none, and why it cannot be read."""
     try:
-        services = list(read_config(config).services.values())
-    except ConfigError:
-        return asked
-    if len(services) != 1:
-        return asked
+        read = read_config(config)
+        return tuple(resolve(read, Flags(target=(name,))) for name in read.services), ""
+    except ConfigError as error:
+        return (), error.message
+
+
+def _as_written(kept: Settings, asked: Asked) -> Asked:
+    """With what kdeploy.yaml's one service says in the place of guesses."""
     return replace(
         asked,
-        target=asked.target or services[0].target,
-        namespace=asked.namespace or services[0].namespace,
-        image=asked.image or services[0].image,
+        target=asked.target or str(kept.workload),
+        namespace=asked.namespace or kept.namespace,
+        image=asked.image or (str(kept.image) if kept.image else None),
     )
+
+
+def _engine(guessed: Guess, kept: tuple[Settings, ...]) -> str:
+    """Why the pipeline needs a Docker engine, by all that kdeploy.yaml may have built; "" where it needs none."""
+    made = ((guessed.build,) if guessed.build else guessed.choices) or (
+        Build(context=".", dockerfile="Dockerfile", why=""),
+    )
+    builds = [BuildOptions(dockerfile=os.path.normpath(f"{one.context}/{one.dockerfile}")) for one in made]
+    if kept:
+        builds = [one.build for one in kept if one.builds]
+    return next(filter(None, map(needs_engine, builds)), "")
 
 
 def _agree(files: tuple[Written, ...], top: Path, force: bool) -> None:
@@ -128,13 +151,13 @@ def _tell(guessed: Guess, sight: Sight, hide: Callable[[str], str], branch: str)
         say(hide(f"  {one_line(branch)}"))
 
 
-def _tell_written(files: tuple[Written, ...], guessed: Guess, wanted: tuple[Wanted, ...]) -> None:
+def _tell_written(files: tuple[Written, ...], steps: tuple[str, ...]) -> None:
     good = marks_for(sys.stderr.encoding).good
     for file in files:
         say(f"{good} wrote {one_line(file.path)}")
     say("next:")
-    for line in next_steps(guessed, wanted, program()):
-        say(f"  {line}")
+    for step in steps:
+        say(f"  {step}")
 
 
 def _printed(file: Written) -> str:

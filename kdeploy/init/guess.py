@@ -50,7 +50,8 @@ class Value:
 class Guess:
     """What kdeploy.yaml will say. `build`: None where the defaults do; `containers`: empty where the image tells.
 
-    `choices`: the builds of which a person has to choose one, where nothing tells which is meant.
+    `choices`: the builds of which a person has to choose one, where nothing tells which is meant. `engine`: why a
+    pipeline needs a Docker engine to build, "" where it needs none.
     """
 
     target: Value
@@ -63,11 +64,14 @@ class Guess:
     build: Build | None = None
     choices: tuple[Build, ...] = ()
     dockerfile: Value
+    engine: str = ""
 
     def lines(self) -> tuple[str, ...]:
         """What was guessed and why, a line each."""
         told = [("target", self.target), ("namespace", self.namespace), ("image", self.image)]
         told.append(("dockerfile", self.dockerfile))
+        if self.engine:
+            told.append(("engine", Value(text="the pipeline needs one to build", why=self.engine)))
         if self.containers:
             told.append(("containers", Value(text=", ".join(self.containers), why="none of them runs the image yet")))
         told.append(("check", Value(text=self.check.shown, why=self.check.why, sure=self.check.path != "")))

@@ -145,6 +145,37 @@ def test_a_kdeploy_yaml_that_is_there_is_kept_and_read_where_a_pipeline_is_asked
     assert "data" in role
 
 
+def test_a_kdeploy_yaml_that_cannot_be_read_is_kept_and_said_to_need_mending(checkout: Path) -> None:
+    (checkout / "kdeploy.yaml").write_text("version: 1\nservces: {}\n")
+    done = init(checkout, "--jenkins")
+    assert done.returncode == 0, done.stderr
+    assert "mend kdeploy.yaml: kdeploy.yaml:2" in done.stderr
+    assert "what is there is a placeholder" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("service", "why"),
+    [
+        ("", ""),
+        ("build: {context: web}", "web/Dockerfile line 3 takes one"),
+        ("build: {context: web, target: files}", ""),
+        ("build: {secrets: ['id=a,src=b']}", "the layers builder knows no build secrets"),
+    ],
+)
+def test_a_pipeline_gets_an_engine_where_the_build_takes_one(checkout: Path, service: str, why: str) -> None:
+    (checkout / "web").mkdir()
+    (checkout / "web" / "Dockerfile").write_text("FROM scratch AS files\nFROM files\nRUN make\n")
+    own = f"version: 1\nservices:\n  web:\n    target: deployment/web\n    image: registry.example/web\n    {service}\n"
+    (checkout / "kdeploy.yaml").write_text(own)
+    done = init(checkout, "--gitlab", "--jenkins")
+    assert done.returncode == 0, done.stderr
+    for file in (".gitlab-ci.yml", "Jenkinsfile"):
+        text = (checkout / file).read_text()
+        assert why in text
+        assert ("ngine" in text) is (why != "")
+    assert ("privileged containers" in done.stderr) is (why != "")
+
+
 def test_the_branch_is_guessed_aloud(checkout: Path) -> None:
     subprocess.run(["git", "-C", str(checkout), "checkout", "-q", "-b", "trunk"], check=True, env=ENV)
     done = init(checkout, "--github")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from kdeploy.init.quoting import groovy, scalar
 from kdeploy.init.write import refuse_taken, taken, write_all
 from kdeploy.model import HttpCheck, Kind, Permission, Target
 from kdeploy.rollout.permissions import needed
+from tests.contract.pipelines.workflow import ROOT
 from tests.unit.rollout.test_rbac_example import granted, objects
 
 GUESS = guess(
@@ -35,6 +37,7 @@ GUESS = guess(
         dockerfiles=(Dockerfile(path="web/Dockerfile", ports=(8080,), health="/health", health_port=8080),),
     )
 )
+WITH_ENGINE = replace(GUESS, engine="web/Dockerfile line 3 takes one")
 PLACES = Places()
 HOSTILE = st.text(max_size=40) | st.sampled_from(
     [
@@ -180,6 +183,33 @@ def test_the_gitlab_job_passes_on_what_kdeploy_writes() -> None:
         assert file in command.split()
     assert job["image"]["entrypoint"] == [""]
     assert job["resource_group"] == "production"
+
+
+def test_an_engine_stands_beside_the_gitlab_job_where_the_dockerfile_takes_one_and_only_there() -> None:
+    example = yaml.safe_load((ROOT / "examples/gitlab/.gitlab-ci.yml").read_text())[".docker"]
+    plain, engine = (yaml.safe_load(files(one)[".gitlab-ci.yml"])["deploy"] for one in (GUESS, WITH_ENGINE))
+    assert "services" not in plain
+    assert not [name for name in plain["variables"] if name.startswith("DOCKER")]
+    assert engine["services"] == example["services"]
+    assert engine["variables"] == plain["variables"] | example["variables"]
+    assert "web/Dockerfile line 3 takes one" in files(WITH_ENGINE)[".gitlab-ci.yml"]
+    assert any("engine" in line for line in WITH_ENGINE.lines())
+    assert re.fullmatch(r"docker:\d+\.\d+\.\d+-dind", engine["services"][0]), "a version, never what is newest"
+
+
+@pytest.mark.parametrize("wanted", [Wanted.GITLAB, Wanted.JENKINS])
+def test_the_steps_say_what_the_pipelines_machine_needs(wanted: Wanted) -> None:
+    plain, engine = ("\n".join(next_steps(one, [wanted], "kdeploy")) for one in (GUESS, WITH_ENGINE))
+    assert "engine" not in plain
+    assert "engine: web/Dockerfile line 3 takes one" in engine.replace("Engine", "engine")
+    assert ("kdeploy on PATH (pip install ." in plain) is (wanted is Wanted.JENKINS)
+
+
+@pytest.mark.parametrize(("kept", "step"), [("", None), ("line 2: x", "mend kdeploy.yaml: line 2: x")])
+def test_a_kept_config_is_nobodys_placeholder(kept: str, step: str | None) -> None:
+    steps = next_steps(guess(Found(name="web")), (), "kdeploy", kept)
+    assert not any("placeholder" in one for one in steps)
+    assert steps[0] == step or (step is None and "doctor" in steps[0])
 
 
 def test_a_jenkinsfile_has_its_braces_and_reports() -> None:
