@@ -50,6 +50,17 @@ def test_the_page_of_the_builders_names_every_one_and_every_instruction() -> Non
     assert [name for name in INSTRUCTIONS if not re.search(rf"\b{name}\b", page)] == []
 
 
+def test_no_page_installs_a_package_that_nobody_has_published() -> None:
+    for page in [
+        ROOT / "README.md",
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("examples/**/*"),
+        *ROOT.glob("kdeploy/init/**/*"),
+    ]:
+        if page.suffix != ".pyc" and page.is_file():
+            assert re.findall(r"pip install (?:-\S+ )*kdeploy\b", page.read_text()) == [], page
+
+
 def test_the_pages_link_only_to_files_that_are_there() -> None:
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
