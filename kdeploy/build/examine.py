@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kdeploy.build.layers.making import read_recipe
 from kdeploy.build.layers.platforms import machine_platform
-from kdeploy.build.layers.problems import UnsupportedError
+from kdeploy.build.layers.problems import DockerfileError, UnsupportedError, explained
 from kdeploy.build.select import PATIENCE, Choice, choose, connect
 from kdeploy.clock import Deadline
 from kdeploy.config.settings import BuildOptions
@@ -21,16 +21,22 @@ def choose_engine(name: str, env: Mapping[str, str], deadline: Deadline) -> Choi
     return choose(name, connect=lambda: connect(env, deadline.remaining(PATIENCE)), env=env, run=within(deadline))
 
 
-def refuse_unbuildable(options: BuildOptions) -> None:
-    """Raises BuildError for what the builder without an engine cannot follow, by the line of the Dockerfile."""
-    read_recipe(
-        options.dockerfile,
-        target=options.target,
-        args=dict(options.args),
-        secrets=options.secrets,
-        platforms=options.platforms,
-        machine=machine_platform(platform.machine()),
-    )
+def refuse_unbuildable(options: BuildOptions, no_engine: str = "") -> None:
+    """Raises BuildError for what the builder without an engine cannot follow, by the line of the Dockerfile.
+
+    `no_engine`: why none is there, where that is why this builder was chosen.
+    """
+    try:
+        read_recipe(
+            options.dockerfile,
+            target=options.target,
+            args=dict(options.args),
+            secrets=options.secrets,
+            platforms=options.platforms,
+            machine=machine_platform(platform.machine()),
+        )
+    except DockerfileError as error:
+        raise explained(error, no_engine) from error
 
 
 def needs_engine(options: BuildOptions) -> str:

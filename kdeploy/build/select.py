@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,6 +77,11 @@ class Choice:
     problems: Mapping[str, str] = field(default_factory=dict)
     client: docker.APIClient | None = None
 
+    @property
+    def no_engine(self) -> str:
+        """Why no engine builds; "" where one does, or where none was asked for."""
+        return "; ".join(dict.fromkeys(self.problems.values())) if self.engine == "layers" else ""
+
 
 def choose(name: str, *, connect: Connect, env: Mapping[str, str] | None = None, run: Run = run) -> Choice:
     """The engine that `name` asks for: one of CHOICES; "auto" (also "") takes the first that works.
@@ -101,7 +108,7 @@ def choose(name: str, *, connect: Connect, env: Mapping[str, str] | None = None,
         return Choice(engine="classic", problems=problems, client=client)
     if name == "classic":
         raise BuildError("there is no Docker engine to build with", hint=_WAYS_OUT)
-    return Choice(engine="layers", problems=problems | {"classic": "no Docker engine answers"})
+    return Choice(engine="layers", problems=problems | {"classic": _no_answer(env)})
 
 
 def select(
@@ -123,7 +130,7 @@ def select(
         return BuildxBuilder(find=find, hide=hide, env=env)
     if choice.client is not None:
         return ClassicBuilder(client=choice.client, find=find, hide=hide)
-    return layers(choice.problems.get("buildx", ""))
+    return layers(choice.no_engine)
 
 
 def buildx_problem(env: Mapping[str, str] | None, run: Run) -> str:
@@ -139,7 +146,14 @@ def buildx_problem(env: Mapping[str, str] | None, run: Run) -> str:
         return one_line(str(error))
     if builder.code == 0 and _driver(builder.text) in _ENGINELESS_DRIVERS:
         return ""
-    return "no Docker engine answers"
+    return _no_answer(env)
+
+
+def _no_answer(env: Mapping[str, str] | None) -> str:
+    """With the address, where a variable gives it: a wrong one is the likeliest cause."""
+    host = (os.environ if env is None else env).get("DOCKER_HOST", "")
+    at = f" at {one_line(re.sub(r'//[^/@]*@', '//', host), 100)}, as DOCKER_HOST says" if host else ""
+    return f"no Docker engine answers{at}"
 
 
 def _driver(text: str) -> str:

@@ -71,7 +71,7 @@ def _builder(session: Session, settings: Settings | None, questions: Questions) 
     def look(deadline: Deadline) -> Check:
         choice = choose_engine(name, session.env, deadline)
         if settings is not None and choice.engine == "layers":
-            refuse_unbuildable(settings.build)
+            refuse_unbuildable(settings.build, choice.no_engine)
         return judge_builder(choice.engine, choice.problems)
 
     return questions.ask("builder", look)

@@ -20,7 +20,7 @@ from kdeploy.build.layers.cache import Cache, cache_folder
 from kdeploy.build.layers.epoch import epoch_of
 from kdeploy.build.layers.making import Workshop
 from kdeploy.build.layers.platforms import machine_platform
-from kdeploy.build.layers.problems import DockerfileError, UnsupportedError
+from kdeploy.build.layers.problems import DockerfileError, explained
 from kdeploy.build.layers.push import Pusher, PushError
 from kdeploy.build.transport import Transport
 from kdeploy.errors import BuildError, RefusedError
@@ -69,7 +69,7 @@ class LayersBuilder:
             ) from error
         except DockerfileError as error:
             error.location = Location(file=request.dockerfile, line=error.line)
-            raise self._explained(error) from error
+            raise explained(error, self.no_engine) from error
         return Image(repository=request.repository, tag=request.tag, digest=digest)
 
     def _work(self, request: BuildRequest, folder: Path, line: Callable[[str], None], check: Callable[[], None]) -> str:
@@ -84,14 +84,3 @@ class LayersBuilder:
         package = workshop.make(request, epoch=epoch_of(request.args, self.env, request.created))
         Pusher(transport=self.transport, image=pushed_name(request), check=check).push(package, line)
         return package.digest
-
-    def _explained(self, error: DockerfileError) -> BuildError:
-        """Where it would take an engine and none is there, the error says both."""
-        if not self.no_engine or not isinstance(error, UnsupportedError):
-            return error
-        instead = f"{error.instead}; " if error.instead else ""
-        return BuildError(
-            f"there is no Docker engine to build with ({self.no_engine}), and without one: {error.message}",
-            hint=f"start Docker, or point DOCKER_HOST at one; {instead}or deploy a built image: --image REPOSITORY:TAG",
-            location=error.location,
-        )

@@ -23,3 +23,15 @@ class UnsupportedError(DockerfileError):
         hint = f"{WAY_OUT}; or {instead}" if instead else WAY_OUT
         super().__init__(line, f"the layers builder cannot do {one_line(problem)}", hint=hint)
         self.instead = instead
+
+
+def explained(error: DockerfileError, no_engine: str) -> BuildError:
+    """The error; where it would take an engine and none is there, for `no_engine`, it says both."""
+    if not no_engine or not isinstance(error, UnsupportedError):
+        return error
+    instead = f"{error.instead}; " if error.instead else ""
+    return BuildError(
+        f"there is no Docker engine to build with ({no_engine}), and without one: {error.message}",
+        hint=f"start Docker, or point DOCKER_HOST at one; {instead}or deploy a built image: --image REPOSITORY:TAG",
+        location=error.location,
+    )

@@ -147,6 +147,19 @@ def test_credentials_that_are_refused_are_told(checkout: Path, tmp_path: Path) -
     assert found["target"][0]["message"] == "not asked: the cluster does not answer"
 
 
+def test_without_an_engine_a_dockerfile_that_takes_one_says_both(checkout: Path, tmp_path: Path) -> None:
+    (checkout / "Dockerfile").write_text("FROM scratch\nRUN make\n")
+    flags = ("--builder", "auto")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ENV, "DOCKER_HOST", "unix:///nonexistent.sock")
+        code, found = doctor(checkout, kubeconfig(tmp_path, "http://127.0.0.1:1"), "127.0.0.1:1/a", *flags)
+    (builder,) = found["builder"]
+    assert (code, builder["passed"]) == (4, False)
+    assert "no Docker engine answers at unix:///nonexistent.sock" in builder["message"]
+    assert "and without one: Dockerfile line 2: the layers builder cannot do RUN make" in builder["message"]
+    assert "start Docker" in builder["hint"]
+
+
 def test_servers_that_never_answer_cost_some_seconds(checkout: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"

@@ -318,9 +318,17 @@ def test_without_buildx_the_engine_builds_by_itself(client: docker.APIClient) ->
 
 
 def test_without_any_engine_the_builder_that_needs_none_is_taken_and_told_why() -> None:
-    assert choose("auto").title == "none needed: there is no docker command"
-    assert choose("auto", buildx_version=1).title == "none needed: docker has no buildx plugin"
+    assert choose("auto").title == "none needed: there is no docker command; no Docker engine answers"
+    assert (
+        choose("auto", buildx_version=1).title == "none needed: docker has no buildx plugin; no Docker engine answers"
+    )
     assert choose("", buildx_version=0).title == "none needed: no Docker engine answers"
+
+
+def test_the_address_at_which_no_engine_answers_is_told_without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://ada:s3cr3t@docker:2376")
+    for title in (choose("").title, choose("", buildx_version=0).title):
+        assert "no Docker engine answers at tcp://docker:2376, as DOCKER_HOST says" in title
 
 
 @pytest.mark.parametrize("name", ["classic", "buildx"])
