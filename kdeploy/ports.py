@@ -214,8 +214,11 @@ class Registry(Protocol):
 class History(Protocol):
     """What git knows."""
 
-    def is_ancestor(self, commit: str, of: str) -> bool | None:
-        """True where git proves that `commit` is a proper ancestor of `of`; None where it cannot tell."""
+    def is_ancestor(self, commit: str, of: str) -> bool | str:
+        """True where git proves that `commit` is a proper ancestor of `of`, False where it comes after it.
+
+        Else a text, half a sentence: why git cannot tell which of them is older, and what helps.
+        """
         ...
 
 

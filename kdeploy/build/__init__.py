@@ -110,8 +110,7 @@ def checkout_of(folder: str, env: Mapping[str, str], deadline: Deadline) -> Chec
 
 def is_shallow(context: str, env: Mapping[str, str], deadline: Deadline) -> bool:
     """Whether the checkout lacks the older commits, so that git cannot tell which of two is older."""
-    git = Git(folder=context, env=env, run=within(deadline))
-    return git.text("rev-parse", "--is-shallow-repository") == "true"
+    return Git(folder=context, env=env, run=within(deadline)).is_shallow()
 
 
 def open_history(context: str, env: Mapping[str, str], deadline: Deadline) -> GitHistory:

@@ -25,6 +25,8 @@ _HARMLESS = (
 )
 # Set inside git's own hooks; they would point git at another repository than the build context's.
 _STRAY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
+NO_GIT = "the git program is not on PATH"
+FETCH_ALL = "fetch all commits: fetch-depth: 0 (GitHub), GIT_DEPTH: 0 (GitLab), or git fetch --unshallow"
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -80,6 +82,14 @@ class Git:
         found = self.text("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
         return found if is_full_sha(found) else None
 
+    def is_shallow(self) -> bool:
+        """Whether the checkout lacks older commits."""
+        return self.text("rev-parse", "--is-shallow-repository") == "true"
+
+    def is_missing(self) -> bool:
+        """Whether there is no git program."""
+        return self("version").code == NOT_FOUND
+
     def _environment(self) -> dict[str, str]:
         base = os.environ if self.env is None else self.env
         kept = {name: value for name, value in base.items() if name not in _STRAY}
@@ -92,18 +102,30 @@ class GitHistory:
 
     git: Git
 
-    def is_ancestor(self, commit: str, of: str) -> bool | None:
-        """True where `commit` is a proper ancestor of `of`.
-
-        None where git cannot tell: no repository, an unknown commit, or a shallow clone, whose gaps prove nothing.
-        """
+    def is_ancestor(self, commit: str, of: str) -> bool | str:
+        """See `ports.History`. The gaps of a shallow clone prove nothing."""
         old, new = self.git.resolve(commit), self.git.resolve(of)
         if old is None or new is None:
-            return None
+            return self._gap(commit if new else of)
         if old == new:
             return False
-        code = self.git("merge-base", "--is-ancestor", old, new).code
-        if code == 0:
-            return True
-        is_cut = self.git.text("rev-parse", "--is-shallow-repository") != "false"
-        return None if code != 1 or is_cut else False
+        code = self._reaches(old, new)
+        if code != 1:
+            return code == 0 or "git merge-base fails here"
+        if self.git.is_shallow():
+            return f"this clone is shallow: {FETCH_ALL}"
+        return False if self._reaches(new, old) == 0 else "the two have diverged: neither holds the other"
+
+    def _reaches(self, old: str, new: str) -> int:
+        """0 where `old` is an ancestor of `new`, 1 where it is not."""
+        return self.git("merge-base", "--is-ancestor", old, new).code
+
+    def _gap(self, absent: str) -> str:
+        """Why git does not know a commit."""
+        if self.git.is_missing():
+            return NO_GIT
+        if self.git.top() is None:
+            return "this is no git checkout"
+        if self.git.is_shallow():
+            return f"this clone is shallow, and has not got {absent[:12]}: {FETCH_ALL}"
+        return f"this clone has not got {absent[:12]}: it is another repository's, or on a branch that was not fetched"

@@ -10,7 +10,7 @@ from kdeploy.rollout import marks
 from kdeploy.rollout.objects import all_containers, annotations_of, kind_of, labels_of
 from kdeploy.rollout.revisions import Revision
 
-IsAncestor = Callable[[str, str], bool | None]
+IsAncestor = Callable[[str, str], bool | str]
 
 
 def refuse_unfit(workload: Obj) -> None:
@@ -67,10 +67,11 @@ def refuse_older(
     if not commit or not live_commit or commit == live_commit:
         return None
     older = is_ancestor(commit, live_commit)
-    if older:
+    if older is True:
         raise _older(f"commit {commit[:12]} is an ancestor of {live_commit[:12]}, which is live")
-    if older is None:
-        return f"git cannot tell whether {commit[:12]} is older than {live_commit[:12]}, which is live; it is allowed"
+    if isinstance(older, str):
+        asked = f"git cannot tell whether {commit[:12]} is older than {live_commit[:12]}, which is live"
+        return f"{asked}; it is allowed ({older})"
     return None
 
 

@@ -248,9 +248,9 @@ def test_history_knows_ancestors_and_says_where_it_cannot_tell(repo: Path) -> No
     assert history.is_ancestor(old[:10], new) is True
     assert history.is_ancestor(new, old) is False
     assert history.is_ancestor(new, new) is False
-    assert history.is_ancestor(side, new) is False
-    assert history.is_ancestor("b" * 40, new) is None
-    assert history.is_ancestor("--all", new) is None
+    assert history.is_ancestor(side, new) == "the two have diverged: neither holds the other"
+    assert str(history.is_ancestor(new, "b" * 40)).startswith("this clone has not got bbbbbbbbbbbb: it is another repo")
+    assert "has not got --all" in str(history.is_ancestor("--all", new))
 
 
 def test_a_shallow_clone_proves_nothing_by_its_gaps(repo: Path, tmp_path: Path) -> None:
@@ -258,13 +258,17 @@ def test_a_shallow_clone_proves_nothing_by_its_gaps(repo: Path, tmp_path: Path) 
     new = commit(repo, app="two")
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repo}", "shallow")
     shallow = GitHistory(git=Git(folder=str(tmp_path / "shallow"), env=ENV))
-    assert shallow.is_ancestor(old, new) is None
+    assert "shallow" in str(shallow.is_ancestor(old, new))
+    assert f"has not got {old[:12]}: fetch all commits: fetch-depth: 0 (GitHub)" in str(shallow.is_ancestor(new, old))
     git(tmp_path / "shallow", "fetch", "--quiet", "--depth=1", "origin", old)
-    assert shallow.is_ancestor(old, new) is None
+    assert str(shallow.is_ancestor(old, new)).startswith("this clone is shallow: fetch all commits")
 
 
 def test_outside_of_git_history_knows_nothing(tmp_path: Path) -> None:
-    assert GitHistory(git=Git(folder=str(tmp_path), env=ENV)).is_ancestor("a" * 40, "b" * 40) is None
+    one, other = "a" * 40, "b" * 40
+    assert GitHistory(git=Git(folder=str(tmp_path), env=ENV)).is_ancestor(one, other) == "this is no git checkout"
+    without = Git(folder=str(tmp_path), env={"PATH": "/nonexistent"})
+    assert GitHistory(git=without).is_ancestor(one, other) == "the git program is not on PATH"
 
 
 def soon() -> Deadline:

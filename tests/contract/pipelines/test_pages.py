@@ -49,6 +49,7 @@ def test_the_readme_and_the_page_have_the_same_eight_lines() -> None:
     step = block("README.md", "step")
     assert step == block("docs/github.md", "step")
     assert step.count("\n") == 8
+    assert "fetch-depth: 0" in step, "or each deploy says that git cannot tell whether an older commit is live"
 
 
 def test_the_eight_lines_work_pasted(shop: Shop) -> None:

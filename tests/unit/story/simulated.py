@@ -311,7 +311,7 @@ class FakeEdges:
             raise BuildError(self.build_error)
         return Image(repository=request.repository, tag=request.tag, digest=digest(request.tag))
 
-    def is_ancestor(self, commit: str, of: str) -> bool | None:
+    def is_ancestor(self, commit: str, of: str) -> bool | str:
         """`History`."""
         return (commit, of) in self.ancestors
 
