@@ -8,17 +8,16 @@ from __future__ import annotations
 import functools
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kdeploy.build.checkout import Checkout, look_at_checkout
 from kdeploy.build.contents import context_hash
+from kdeploy.build.dockerfile import read_dockerfile
 from kdeploy.build.git import Git, GitHistory
-from kdeploy.build.plan import hash_inputs, plan_build, refuse_changes
+from kdeploy.build.plan import hash_inputs, plan_build
 from kdeploy.build.source import Source, inspect
 from kdeploy.clock import Deadline
 from kdeploy.config.settings import BuildOptions
-from kdeploy.errors import ConfigError
 from kdeploy.ports import Builder, BuildRequest
 from kdeploy.process import within
 
@@ -86,21 +85,6 @@ def request_build(
         context = context_hash(options.context, options.dockerfile, beside=beside, check=deadline.remaining)
         inputs = hash_inputs(options, dockerfile, context, platform.machine())
     return plan_build(options, source, inputs, repository=repository, tag=tag)
-
-
-def read_dockerfile(options: BuildOptions, source: Source, env: Mapping[str, str]) -> bytes:
-    """The Dockerfile of what may be built. Raises ConfigError where there is none, BuildError where the source has
-    changed files and CI=true.
-    """
-    if env.get("CI", "").lower() in ("true", "1"):
-        refuse_changes(source)
-    try:
-        return Path(options.dockerfile).read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            f"the Dockerfile {options.dockerfile} cannot be read: {error.strerror}",
-            hint="name it with --dockerfile, or deploy a built image: --image REPOSITORY:TAG",
-        ) from error
 
 
 def checkout_of(folder: str, env: Mapping[str, str], deadline: Deadline) -> Checkout:

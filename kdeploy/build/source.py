@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from kdeploy.build.contents import Check, files_hash
 from kdeploy.build.dirty import changed_files
-from kdeploy.build.git import Git, is_full_sha
+from kdeploy.build.git import NO_GIT, Git, is_full_sha
 from kdeploy.errors import ConfigError
 from kdeploy.process import Run, run
 from kdeploy.text import one_line
@@ -72,8 +72,9 @@ def inspect(
     git = Git(folder=context, env=env, run=run, timeout=timeout)
     top = git.top()
     if top is None:
-        chosen, origin, notes = choose_commit(commit, None, env)
-        return Source(commit=chosen, origin=origin, notes=notes)
+        lacks_git = is_checkout(context) and git.is_missing()
+        chosen, origin, _ = choose_commit(commit, None, env, lacks_git=lacks_git)
+        return Source(commit=chosen, origin=origin, notes=(NO_GIT,) if lacks_git else ())
     head = git.resolve("HEAD")
     wanted = None if commit is None else git.resolve(commit) or commit
     chosen, origin, notes = choose_commit(wanted, head, env)
@@ -93,8 +94,12 @@ def inspect(
     )
 
 
-def choose_commit(flag: str | None, head: str | None, env: Mapping[str, str]) -> tuple[str, str, tuple[str, ...]]:
+def choose_commit(
+    flag: str | None, head: str | None, env: Mapping[str, str], *, lacks_git: bool = False
+) -> tuple[str, str, tuple[str, ...]]:
     """The commit, who named it, and notes. --commit goes before HEAD, HEAD before the CI's variables. Pure.
+
+    `lacks_git`: this is a checkout, and there is no git to read it.
 
     Raises ConfigError where none is there, where one is no commit id, or where --commit is not what is checked out:
     the image would bear one commit's name and hold another's files.
@@ -118,6 +123,10 @@ def choose_commit(flag: str | None, head: str | None, env: Mapping[str, str]) ->
         return head, "HEAD", notes
     if variable:
         return _checked(env[variable], variable), variable, ()
+    if lacks_git:
+        raise ConfigError(
+            f"there is no commit to name the image after: {NO_GIT}", hint="install git, or give --commit SHA"
+        )
     raise ConfigError(
         "there is no commit to name the image after: the build context is not a git repository with a commit",
         hint="give --commit SHA, or run in a git checkout",
@@ -138,6 +147,12 @@ def web_address(remote: str) -> str:
     keeps_port = port and parts.scheme in ("http", "https")
     address = _https(f"{host}:{port}" if keeps_port else host, parts.path)
     return address.replace("https://", "http://", 1) if parts.scheme == "http" else address
+
+
+def is_checkout(context: str) -> bool:
+    """By a look at the folders: git is not asked."""
+    folder = Path(context).resolve()
+    return any((one / ".git").exists() for one in (folder, *folder.parents))
 
 
 def _https(host: str, path: str) -> str:

@@ -30,7 +30,8 @@ def judge_git(
             "commit or ignore them: where CI=true they are refused",
         )
     if not in_git:
-        return warning("git", f"{found}, no checkout: kdeploy cannot tell whether an older commit is deployed")
+        why = "; ".join(notes) or "no checkout"
+        return warning("git", f"{found}, {why}: kdeploy cannot tell whether an older commit is deployed")
     if shallow:
         return warning(
             "git",

@@ -188,7 +188,17 @@ def test_a_repository_without_a_commit_needs_one_too(tmp_path: Path) -> None:
 
 
 def test_without_the_git_program_the_flag_still_works(repo: Path) -> None:
-    assert inspect(str(repo), "b" * 40, {"PATH": "/nonexistent"}).commit == "b" * 40
+    source = inspect(str(repo), "b" * 40, {"PATH": "/nonexistent"})
+    assert (source.commit, source.notes) == ("b" * 40, ("the git program is not on PATH",))
+
+
+def test_a_git_program_that_is_missing_is_told_where_there_is_a_checkout(repo: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the git program is not on PATH") as caught:
+        inspect(str(repo / "."), None, {"PATH": "/nonexistent"})
+    assert caught.value.hint.startswith("install git")
+    (tmp_path / "plain").mkdir()
+    with pytest.raises(ConfigError, match="is not a git repository"):
+        inspect(str(tmp_path / "plain"), None, {"PATH": "/nonexistent"})
 
 
 def test_a_missing_context_is_named(tmp_path: Path) -> None:
@@ -280,4 +290,26 @@ def test_a_missing_dockerfile_is_named_before_anything_is_built(repo: Path) -> N
     source = inspect_source(options, None, ENV, soon())
     with pytest.raises(ConfigError, match=r"Dockerfile\.prod cannot be read") as caught:
         request_build(options, source, ENV, soon(), repository="web")
-    assert "--dockerfile" in caught.value.hint
+    assert caught.value.hint.startswith("name it with --dockerfile")
+
+
+@pytest.mark.parametrize(
+    ("file", "env", "says", "advice"),
+    [
+        ("", {"GITHUB_ACTIONS": "true"}, "is empty", "put actions/checkout before this step, or name it with"),
+        ("", {}, "is empty", "check the repository out first, or name it with --dockerfile"),
+        ("report", {"GITHUB_ACTIONS": "true"}, "is no git checkout", "put actions/checkout before this step"),
+    ],
+)
+def test_where_nothing_was_checked_out_the_missing_dockerfile_says_so(
+    tmp_path: Path, file: str, env: dict[str, str], says: str, advice: str
+) -> None:
+    context = tmp_path / "workspace"
+    context.mkdir()
+    if file:
+        (context / file).touch()
+    options = BuildOptions(context=str(context), dockerfile=str(context / "Dockerfile"))
+    source = inspect_source(options, None, {**ENV, "GITHUB_SHA": "a" * 40}, soon())
+    with pytest.raises(ConfigError, match=f"No such file or directory; the build context .* {says}$") as caught:
+        request_build(options, source, {**ENV, **env}, soon(), repository="web")
+    assert caught.value.hint.startswith(advice)

@@ -39,6 +39,11 @@ def test_a_whole_and_clean_checkout_is_good() -> None:
     [
         ({"shallow": True}, "a shallow clone", "fetch-depth: 0"),
         ({"in_git": False}, "no checkout", ""),
+        (
+            {"in_git": False, "notes": ("the git program is not on PATH",)},
+            "git program is not on PATH: kdeploy can",
+            "",
+        ),
         ({"dirty": ("a\nb",)}, "in no commit: a b", "commit or ignore"),
         ({"notes": ("HEAD differs",)}, "HEAD differs", ""),
     ],
