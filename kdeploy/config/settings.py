@@ -113,7 +113,7 @@ def _workload(blocks: Blocks, flags: Flags) -> Workload:
     if blocks.config is None or text is None:
         raise ConfigError(
             "nothing to act on: no target is given, and there is no kdeploy.yaml here",
-            hint="name a target like deployment/web, or the file with --config; in a pipeline, check the repository out first",
+            hint="name a target like deployment/web, or the file with --config; a pipeline has to check it out first",
         )
     try:
         return parse_workload(text)

@@ -100,6 +100,7 @@ def test_no_file_and_no_target_says_what_to_do() -> None:
     message, hint = refused(None, Flags())
     assert message.startswith("nothing to act on")
     assert "deployment/web" in hint
+    assert "check it out first" in hint
 
 
 def test_a_bare_name_without_a_file_says_what_to_do() -> None:
