@@ -94,7 +94,8 @@ def test_the_kubeconfig_of_the_page_reaches_the_cluster(shop: Shop, tmp_path: Pa
     subprocess.run(["sh", "-c", script], cwd=folder, env=env, check=True, capture_output=True, timeout=60)
     (folder / "ca.crt").unlink()
     made = folder / "kdeploy.kubeconfig"
-    assert yaml.safe_load(made.read_text())["contexts"][0]["context"]["namespace"] == "shop"
+    (context,) = yaml.safe_load(made.read_text())["contexts"]
+    assert (context["context"]["namespace"], context["name"]) == ("shop", known["clusters"][0]["name"])
     env["KUBECONFIG"] = str(made)
     subprocess.run(["kubectl", "-n", shop.namespace, "get", "deploy", "web"], env=env, check=True, capture_output=True)
 
