@@ -45,5 +45,6 @@ def _steps(guess: Guess, wanted: Collection[Wanted], program: str) -> Iterator[s
         engine = f", and a Docker engine: {guess.engine}" if guess.engine else ""
         yield f"on Jenkins' agents: Python 3.11 or later, kdeploy on PATH (pip install . in a clone of it){engine}"
         yield 'in Jenkins: add the credentials "kubeconfig" (secret file) and "registry" (user name with password)'
+    yield "commit what was written: with files that are in no commit the image is a -dirty- one, which CI=true refuses"
     yield f"{program} doctor    # says whether a deploy can go ahead"
     yield f"{program} deploy"

@@ -61,6 +61,13 @@ def test_no_page_installs_a_package_that_nobody_has_published() -> None:
             assert re.findall(r"pip install (?:-\S+ )*kdeploy\b", page.read_text()) == [], page
 
 
+def test_where_a_page_runs_the_image_its_arguments_are_those_of_kdeploy() -> None:
+    text = (ROOT / "docs/pipelines.md").read_text().replace("\\\n", " ")
+    (line,) = re.findall(r"^ +docker run (.+)", text, re.M)
+    image, command, target = re.findall(r"\s(\S+/kdeploy:v1) (\S+) (\S+)", line)[0]
+    assert (image, command, target) == ("ghcr.io/OWNER/kdeploy:v1", "deploy", "deployment/web")
+
+
 def test_the_pages_link_only_to_files_that_are_there() -> None:
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
