@@ -16,7 +16,8 @@ Fail = Callable[[Sequence[str | int], str, str], ConfigError]
 """Makes the error about a place below the list: path, problem, hint."""
 
 _PORT_AND_PATH = re.compile(r":([0-9]{1,5}|[a-z0-9][-a-z0-9]{0,14})(/.*)\Z", re.ASCII)
-
+# A variable is split at white space, and so a list with commas comes as "/health," and "/ready".
+_LISTED = re.compile(r"\s|,\Z")
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z", re.ASCII)
 _VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*\Z")
@@ -65,6 +66,12 @@ def parse_check_flags(texts: Sequence[str]) -> tuple[HttpCheck, ...]:
 
 
 def _parse_flag(text: str) -> Http:
+    if _LISTED.search(text):
+        raise ConfigError(
+            f'--verify-http "{one_line(text.partition("?")[0], 80)}" is not one path or URL: no white space goes into '
+            "one, and no comma between two",
+            hint="repeat the flag for each; the action takes one a line, the variable one a word; a space is %20",
+        )
     if text.startswith("/"):
         return Http(path=text)
     if match := _PORT_AND_PATH.match(text):
@@ -87,6 +94,9 @@ def _fault(http: Http) -> tuple[str, str] | None:
         return "one of path and url is needed, and not both", "path asks the new pods, url asks that address"
     if http.url is not None and not _is_url(http.url):
         return "the url has no host", "write it like https://shop.example/health"
+    if re.search(r"\s", http.url or http.path or ""):
+        what = "path" if http.url is None else "url"
+        return f"there is white space in the {what}", "give each path or url an item of its own; a space is %20"
     if http.url is not None and (http.port is not None or http.scheme is not None):
         return "port and scheme go with path", "write them into the url"
     return None

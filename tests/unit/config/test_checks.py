@@ -30,10 +30,31 @@ def test_a_check_on_the_command_line_is_a_path_a_port_and_path_or_a_url(text: st
     assert parse_check_flags([text]) == (check,)
 
 
-@pytest.mark.parametrize("text", ["health", ":8080", ":0/x", ":99999/x", "ftp://x/", "http://", "https:///x", ":A b/x"])
+@pytest.mark.parametrize("text", ["health", ":8080", ":0/x", ":99999/x", "ftp://x/", "http://", "https:///x", ":A/x"])
 def test_anything_else_on_the_command_line_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="neither a path nor a URL"):
         parse_check_flags([text])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["/health, /ready", "/health /ready", "/health,", "https://a.example/h https://b.example/", "/a\tb", ":8/a b"],
+)
+def test_several_in_one_on_the_command_line_are_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="not one path or URL") as caught:
+        parse_check_flags([text])
+    assert "repeat the flag" in caught.value.hint
+    assert "one a line" in caught.value.hint
+
+
+def test_commas_within_a_path_are_its_own() -> None:
+    assert parse_check_flags(["/a,b/c"])[0].path == "/a,b/c"
+
+
+def test_the_refusal_of_several_in_one_keeps_the_query_to_itself() -> None:
+    with pytest.raises(ConfigError, match="/health") as caught:
+        parse_check_flags(["/health?token=t0k, /ready"])
+    assert "t0k" not in caught.value.message
 
 
 def test_durations_become_seconds() -> None:
@@ -53,7 +74,15 @@ def test_two_checks_of_one_given_name_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "http", ["{}", "{path: /x, url: 'http://x/'}", "{url: 'http://'}", "{url: 'http://x/', port: 1}"]
+    "http",
+    [
+        "{}",
+        "{path: /x, url: 'http://x/'}",
+        "{url: 'http://'}",
+        "{url: 'http://x/', port: 1}",
+        "{path: '/x, /y'}",
+        "{url: 'http://x/a b'}",
+    ],
 )
 def test_a_check_that_is_ambiguous_or_empty_is_refused_with_its_line(http: str) -> None:
     with pytest.raises(ConfigError, match=r"kdeploy.yaml:6: services.web.verify\[0\].http: "):
