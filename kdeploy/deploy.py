@@ -20,7 +20,7 @@ from kdeploy.rollout.containers import choose_containers
 from kdeploy.rollout.objects import annotations_of, generation_of, images_of
 from kdeploy.rollout.patch import changes_of, deploy_patch, image_changes, with_image
 from kdeploy.rollout.permissions import asked, refuse_forbidden
-from kdeploy.rollout.preflight import blind, owners, refuse_older, refuse_unfit
+from kdeploy.rollout.preflight import blind, changed_repository, owners, refuse_older, refuse_unfit
 from kdeploy.rollout.revisions import live_revision, new_pods
 from kdeploy.rollout.stale import restarts_before, stale
 from kdeploy.rollout.template import template_hash, template_of
@@ -100,7 +100,8 @@ def preflight(run: Run, request: DeployRequest) -> str | None:
         lacking = run.edges.cluster.lacking(asked(request.target, request.checks), soon(run, request))
         powerless = refuse_forbidden(request.target, request.checks, lacking)
         unseen = blind(workload, run.containers, has_checks=bool(request.checks))
-        for warning in (*owners(workload, run.containers), *unseen, *powerless):
+        changed = changed_repository(workload, run.containers, request.repository)
+        for warning in (*changed, *owners(workload, run.containers), *unseen, *powerless):
             run.warn(warning)
         refuse_old(run, request, snapshot)
     return marks.marks_of(workload).get(marks.DEPLOY_ID)

@@ -106,7 +106,10 @@ class Policy(_Block, frozen=True):
     ] = None
     containers: Annotated[
         list[Text] | None,
-        _doc("Those that run the image, init containers too. Default: all that name its repository"),
+        _doc(
+            "Those that run the image, init containers too. Default: all that name its repository; where none does, "
+            "the only container there is, with a warning"
+        ),
     ] = None
     rollback: Annotated[bool | None, _doc("Put the last verified version back on failure. Default: `true`")] = None
     on_interrupt: Annotated[

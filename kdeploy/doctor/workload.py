@@ -7,10 +7,9 @@ from collections.abc import Collection, Sequence
 from kdeploy.doctor.check import Check, bad, good, not_asked, warning
 from kdeploy.errors import ClusterError, RefusedError
 from kdeploy.model import SCALED_TO_0, HttpCheck, Obj, Permission, Snapshot, Target
-from kdeploy.reference import same_repository
 from kdeploy.report.wording import plural, short
 from kdeploy.rollback.choose import NoTarget, choose_rollback, observe_baseline
-from kdeploy.rollout.containers import choose_containers
+from kdeploy.rollout.containers import choose_containers, strangers
 from kdeploy.rollout.objects import all_containers, desired_replicas
 from kdeploy.rollout.permissions import asked, handicaps, indispensable, reading
 from kdeploy.rollout.preflight import IsAncestor, blind, owners, refuse_older, refuse_unfit
@@ -113,9 +112,8 @@ def _containers(workload: Obj, containers: Sequence[str], repository: str) -> tu
     except RefusedError as error:
         return bad("containers", error), ()
     images = {str(c["name"]): str(c.get("image", "")) for _, c in all_containers(template_of(workload))}
-    strange = [name for name in chosen if repository and not same_repository(images[name], repository)]
     shown = ", ".join(f"{name} runs {short(images[name])}" for name in chosen)
-    if strange:
+    if repository and strangers(workload, chosen, repository):
         hint = f"a deploy points it at {repository}: is that meant?"
         return warning("containers", f"{shown}, which is another repository", hint), chosen
     return good("containers", shown), chosen

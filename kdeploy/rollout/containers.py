@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from kdeploy.errors import RefusedError
+from kdeploy.errors import ConfigError, RefusedError
 from kdeploy.model import Obj, Reason
-from kdeploy.reference import same_repository
+from kdeploy.reference import parse, same_repository
 from kdeploy.rollout.objects import all_containers
 from kdeploy.rollout.template import template_of
 from kdeploy.secret import Secret, is_secret, password_in
@@ -63,6 +63,26 @@ def choose_containers(workload: Obj, wanted: Sequence[str], repository: str) -> 
         hint=f"say it with --container; the candidates are {candidates}",
         reason=Reason.AMBIGUOUS,
     )
+
+
+def strangers(workload: Obj, chosen: Sequence[str], repository: str) -> dict[str, str]:
+    """Those of the chosen containers that run an image of another repository, each with that image: is it a slip?"""
+    images = {str(c["name"]): str(c.get("image", "")) for _, c in all_containers(template_of(workload))}
+    return {name: images[name] for name in chosen if not _is_of(images[name], repository)}
+
+
+def _is_of(image: str, repository: str) -> bool:
+    """Whether it is of that repository, by its own name or by that of a mirror: another registry, whose path ends with
+    the whole path of what it mirrors.
+    """
+    try:
+        one, other = parse(image), parse(repository)
+    except ConfigError:
+        return False
+    if one.domain == other.domain:
+        return one.path == other.path
+    short, long = sorted((one.path, other.path), key=len)
+    return f"/{long}".endswith(f"/{short}")
 
 
 def _title(workload: Obj) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from kdeploy.errors import RefusedError
 from kdeploy.model import Kind, Obj, Reason
 from kdeploy.rollout import marks
+from kdeploy.rollout.containers import strangers
 from kdeploy.rollout.objects import all_containers, annotations_of, kind_of, labels_of
 from kdeploy.rollout.revisions import Revision
 
@@ -84,6 +85,15 @@ def blind(workload: Obj, containers: Sequence[str], *, has_checks: bool) -> tupl
         return ()
     warning = "no readiness probe, minReadySeconds or check: a crash right after the start would not be noticed"
     return (f"{warning}; add a readinessProbe, or a check with --verify-http",)
+
+
+def changed_repository(workload: Obj, containers: Sequence[str], repository: str) -> tuple[str, ...]:
+    """A warning for each of the containers that runs another program so far, as far as its image's name tells."""
+    return tuple(
+        f"container {name} runs {image.partition('@')[0]}, and gets an image of another repository, {repository}: is "
+        "that meant?"
+        for name, image in strangers(workload, containers, repository).items()
+    )
 
 
 def owners(workload: Obj, containers: Sequence[str]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import pytest
 
 from kdeploy.errors import RefusedError
 from kdeploy.model import Obj, Reason
-from kdeploy.rollout.containers import choose_containers
+from kdeploy.rollout.containers import choose_containers, strangers
 
 
 def workload(*containers: str, init: tuple[str, ...] = ()) -> Obj:
@@ -48,3 +48,26 @@ def test_where_it_is_not_clear_the_candidates_are_listed() -> None:
         choose_containers(workload("web=x:1", "log=y:2"), (), "ghcr.io/acme/web")
     assert refused.value.reason is Reason.AMBIGUOUS
     assert "web (x:1), log (y:2)" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("image", "strange"),
+    [
+        ("ghcr.io/acme/web:1", False),
+        ("ghcr.io/acme/web@sha256:" + "1" * 64, False),
+        ("ghcr.io/other/web:1", True),
+        ("ghcr.io/acme/web-extra:1", True),
+        ("nginx:1.27", True),
+        ("", True),
+        # mirrors: the whole path, on another registry
+        ("registry.example/acme/web:1", False),
+        ("registry.example/ghcr.io/acme/web:1", False),
+        ("registry.example/big-acme/web:1", True),
+        ("ghcr.io/copies/acme/web:1", True),
+    ],
+)
+def test_a_container_with_the_image_of_another_repository_is_a_stranger_and_a_mirror_none(
+    image: str, strange: bool
+) -> None:
+    found = strangers(workload(f"web={image}", "log=fluentd"), ("web",), "ghcr.io/acme/web")
+    assert found == ({"web": image} if strange else {})

@@ -414,10 +414,10 @@ class Simulation:
             args={},
         )
         image = None if built else f"{REPOSITORY}:{version}"
-        given = {"commit": f"commit-{version}", "limits": Limits(timeout=120, rollback_timeout=60), **asked}
+        limits = Limits(timeout=120, rollback_timeout=60)
+        given = {"repository": REPOSITORY, "commit": f"commit-{version}", "limits": limits, **asked}
         return DeployRequest(
             target=TARGET,
-            repository=REPOSITORY,
             build=build if built else None,
             image=image,
             deploy_id=f"deploy-{self._deploys}",

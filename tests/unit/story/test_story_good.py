@@ -34,6 +34,15 @@ def test_a_good_version_is_deployed_verified_and_reported() -> None:
     assert entry.containers == ("web",)
 
 
+@pytest.mark.parametrize("more", [{}, {"dry_run": True, "built": True}, {"containers": ("web",)}])
+def test_an_image_of_another_repository_than_what_runs_is_deployed_with_a_warning(more: dict[str, Any]) -> None:
+    report = Simulation().deploy("new", repository="registry.test/other/web", checks=(HEALTH,), **more)
+    assert report.exit_code == 0
+    (warning,) = report.warnings
+    assert "another repository, registry.test/other/web" in warning
+    assert f"runs {REPOSITORY}:old," in warning
+
+
 def test_the_timings_are_those_of_the_steps() -> None:
     report = Simulation(new=Behaviour(ready_after=20.0)).deploy("new", checks=(HEALTH,), built=True)
     timings = report.timings
