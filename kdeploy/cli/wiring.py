@@ -196,6 +196,7 @@ def plan_rollback(session: Session, settings: Settings, target: Target) -> Rollb
         checks=settings.checks,
         limits=settings.limits,
         deploy_id=deploy_id_of(session),
+        url=settings.url,
         started=session.started,
     )
 

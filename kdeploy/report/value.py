@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from kdeploy.errors import ConfigError
 from kdeploy.model import CheckResult, Culprit, Image, Location, Operation, Outcome, Reason, Target
+from kdeploy.reference import parse
 
 SCHEMA = "kdeploy.report/v1"
 
@@ -27,7 +29,7 @@ class Timings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageReport:
-    """The image deployed or built; `previous` is the reference that ran in the same container before."""
+    """The image deployed, built or restored by hand; `previous` is the reference that ran in its container before."""
 
     reference: str
     repository: str
@@ -44,6 +46,17 @@ def image_report(image: Image, previous: str | None = None) -> ImageReport:
         tag=image.tag,
         digest=image.digest,
         previous=previous,
+    )
+
+
+def restored_report(reference: str, previous: str | None = None) -> ImageReport:
+    """An image that a pod template names, which need not have a digest, nor be a name at all."""
+    try:
+        image = parse(reference)
+    except ConfigError:
+        return ImageReport(reference=reference, repository=reference, previous=previous)
+    return ImageReport(
+        reference=reference, repository=image.repository, tag=image.tag, digest=image.digest, previous=previous
     )
 
 

@@ -65,7 +65,13 @@ def _verified(run: Run, request: VerifyRequest, verdict: Verdict) -> Report:
 
 def rollback(request: RollbackRequest, edges: Edges) -> Report:
     """Restores a verified revision, waits for it and verifies it. Outcome RESTORED, REFUSED, ROLLBACK_FAILED, ..."""
-    run = Run(edges=edges, target=request.target, started=_started(request, edges), deploy_id=request.deploy_id)
+    run = Run(
+        edges=edges,
+        target=request.target,
+        started=_started(request, edges),
+        deploy_id=request.deploy_id,
+        url=request.url,
+    )
     until = run.started + request.limits.rollback_timeout
     try:
         edges.cluster.preflight(request.target, min(until, run.now() + READ_TIMEOUT))
@@ -156,6 +162,8 @@ def _restore(run: Run, request: RollbackRequest, to: RollbackTarget, workload: O
         crash_budget=request.limits.crash_budget,
         until=until,
     )
+    images = images_of(to.template, run.containers)
+    run.restoring = images[0] if images else None
     with run.phase(Phase.ROLLBACK, to.why):
         restoration = restore(run, plan)
     run.checks = restoration.checks

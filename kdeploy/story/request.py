@@ -62,4 +62,5 @@ class RollbackRequest:
     checks: tuple[HttpCheck, ...] = ()
     limits: Limits = field(default_factory=Limits)
     deploy_id: str
+    url: str | None = None
     started: float | None = None

@@ -21,7 +21,7 @@ from kdeploy.ports import (
     Reconnected,
     Registry,
 )
-from kdeploy.report.value import Report, TargetReport, Timings, image_report
+from kdeploy.report.value import ImageReport, Report, TargetReport, Timings, image_report, restored_report
 from kdeploy.rollout.revisions import live_revision
 from kdeploy.text import bug
 
@@ -55,6 +55,7 @@ class Run:
     url: str | None = None
     containers: tuple[str, ...] = ()
     image: Image | None = None
+    restoring: str | None = None
     previous: str | None = None
     revision: str | None = None
     rolled_back_to: str | None = None
@@ -163,7 +164,7 @@ class Run:
             target=self.target,
             cluster=self.edges.cluster.name,
             containers=self.containers,
-            image=image_report(self.image, self.previous) if self.image else None,
+            image=self._image_report(),
             revision=self.revision,
             rolled_back_to=self.rolled_back_to,
             patch=self.patch,
@@ -171,3 +172,9 @@ class Run:
             culprits=self.culprits,
             checks=self.checks,
         )
+
+    def _image_report(self) -> ImageReport | None:
+        """The image that this run points the workload at: its own, or by hand an earlier one's."""
+        if self.image:
+            return image_report(self.image, self.previous)
+        return restored_report(self.restoring, self.previous) if self.restoring else None

@@ -19,7 +19,7 @@ _LONGEST = 4096
 OUTPUTS: Mapping[str, str] = {
     "outcome": "How it ended: deployed, unchanged, rolled-back, build-failed and so on; see the exit codes.",
     "reason": "Why, as one stable word: Complete, CrashLoop, Unhealthy and so on.",
-    "image": "The image that was deployed, with its digest.",
+    "image": "The image that was deployed, or restored by hand, with its digest.",
     "digest": "That image's digest.",
     "previous-image": "The image that ran before.",
     "revision": "The number of the revision that is live now.",

@@ -137,6 +137,9 @@ def test_rollback_by_hand(shop: Shop) -> None:
     second = run(shop, "deploy")
     back = run(shop, "rollback")
     assert (back.code, shop.image()) == (0, first.dotenv["DEPLOY_IMAGE"]), back.log
+    told = [back.dotenv[name] for name in ("DEPLOY_IMAGE", "DEPLOY_PREVIOUS_IMAGE", "DEPLOY_URL")]
+    assert told == [shop.image(), second.dotenv["DEPLOY_IMAGE"], first.dotenv["DEPLOY_URL"]]
+    assert first.dotenv["DEPLOY_URL"]
     back = run(shop, "rollback", KDEPLOY_TO=second.dotenv["DEPLOY_DIGEST"])
     assert (back.code, shop.image()) == (0, second.dotenv["DEPLOY_IMAGE"]), back.log
     assert EXAMPLE["rollback"]["resource_group"] == EXAMPLE["deploy"]["resource_group"]

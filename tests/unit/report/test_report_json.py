@@ -16,7 +16,7 @@ from kdeploy.model import CheckResult, Culprit, Kind, Location, Outcome, PodCoun
 from kdeploy.report.encode import LOG_LIMIT, dumps, encode_report
 from kdeploy.report.jsonl import line, report_line
 from kdeploy.report.schema import NAMES, load_schema, with_enums
-from kdeploy.report.value import ImageReport, Report, TargetReport, Timings
+from kdeploy.report.value import ImageReport, Report, TargetReport, Timings, restored_report
 
 REPORT = Draft202012Validator(json.loads(load_schema("report")))
 EVENTS = Draft202012Validator(json.loads(load_schema("events")))
@@ -230,3 +230,19 @@ def test_a_stream_ends_with_the_whole_report(good_report: Report) -> None:
     last = json.loads(report_line(good_report, NOON))
     EVENTS.validate(last)
     REPORT.validate(last["report"])
+
+
+@pytest.mark.parametrize(
+    ("reference", "parts"),
+    [
+        ("ghcr.io/acme/web:1@sha256:" + "a" * 64, ("ghcr.io/acme/web", "1", "sha256:" + "a" * 64)),
+        ("nginx", ("nginx", None, None)),
+        ("No Name", ("No Name", None, None)),
+    ],
+)
+def test_a_restored_image_is_told_by_its_parts_as_far_as_it_is_a_name(
+    reference: str, parts: tuple[str, str | None, str | None]
+) -> None:
+    found = restored_report(reference, "before")
+    assert (found.repository, found.tag, found.digest) == parts
+    assert (found.reference, found.previous) == (reference, "before")

@@ -14,7 +14,7 @@ from kdeploy.story.by_hand import rollback, verify
 from kdeploy.story.request import RollbackRequest, VerifyRequest
 from tests.unit.rollout.dumps import workload_of
 from tests.unit.story.simulated import HEALTH, FakeCluster, FakeEdges, Fault, Simulation
-from tests.unit.story.world import TARGET, Behaviour, digest, reference
+from tests.unit.story.world import REPOSITORY, TARGET, Behaviour, digest, reference
 
 LIMITS = Limits(timeout=40, rollback_timeout=20)
 
@@ -93,6 +93,23 @@ def test_a_rollback_restores_the_newest_verified_revision_that_is_not_live() -> 
     assert (simulation.live, simulation.is_verified()) == ("two", True)
     assert report.deploys[0].rolled_back_to == reference("two")
     assert annotations_of(workload_of(simulation.world.snapshot()))[marks.COMMIT] == "commit-two"
+
+
+@pytest.mark.parametrize("outcome", [Outcome.RESTORED, Outcome.ROLLBACK_FAILED])
+def test_a_rollback_reports_what_it_puts_back_what_was_live_before_and_the_address(outcome: Outcome) -> None:
+    simulation = three_versions(three=SICK)
+    if outcome is Outcome.ROLLBACK_FAILED:
+        simulation.behave("two", SICK)
+    request = RollbackRequest(
+        target=TARGET, checks=(HEALTH,), limits=LIMITS, deploy_id="by-hand", url="https://shop.example"
+    )
+    report = rollback(request, again(simulation).edges())
+    assert report.outcome is outcome
+    (entry,) = report.deploys
+    assert entry.image is not None
+    assert (entry.image.reference, entry.image.previous) == (reference("two"), reference("three"))
+    assert (entry.image.repository, entry.image.tag, entry.image.digest) == (REPOSITORY, "two", digest("two"))
+    assert entry.url == "https://shop.example"
 
 
 def test_a_second_rollback_goes_on_to_the_version_before_and_not_back_to_the_one_it_left() -> None:
