@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from ssl import SSLContext
@@ -43,7 +43,7 @@ class KubernetesCluster:
     """One API server, seen from one target's side. `kdeploy.cluster.connect` makes it.
 
     `preflight` or `open` names the target; `open` begins to watch it. `silence` is how many seconds all streams may be
-    silent before one read looks whether they are alive.
+    silent before one read looks whether they are alive. `namespace`: the context's own.
     """
 
     def __init__(
@@ -53,9 +53,11 @@ class KubernetesCluster:
         clock: Clock,
         silence: float = SILENCE_SECONDS,
         *,
+        namespace: str | None = None,
         hide: Callable[[Secret], None] = lambda _: None,
     ) -> None:
         self._name = name
+        self._namespace = namespace
         self._hide = hide
         self._transport = transport
         self._clock = clock
@@ -91,13 +93,22 @@ class KubernetesCluster:
     def preflight(self, target: Target, until: float) -> Snapshot:
         """One read of the target, its revisions and its pods; not counted."""
         self._target = target
-        workload = preflight.read_workload(self._transport, target, until)
+        with self._as_elsewhere(target):
+            workload = preflight.read_workload(self._transport, target, until)
         revisions, pods = self._list(_dependents(target, workload), until, Purpose.PREFLIGHT)
         self._seen = workload
         self._hide_secrets(workload, *revisions.objects.values())
         return Snapshot(
             workload=workload, revisions=tuple(revisions.objects.values()), pods=tuple(pods.objects.values())
         )
+
+    @contextmanager
+    def _as_elsewhere(self, target: Target) -> Iterator[None]:
+        """Where the target cannot be read, the error names the context's own namespace beside the one asked for."""
+        try:
+            yield
+        except ClusterError as error:
+            raise preflight.elsewhere(error, target, self._name, self._namespace) from None
 
     def _hide_secrets(self, *objects: Obj) -> None:
         for secret in {secret for obj in objects for secret in env_secrets(obj)}:
@@ -129,9 +140,10 @@ class KubernetesCluster:
         self._target = target
         resource = requests.workload_resource(target)
         known = _dependents(target, self._seen) if self._seen else ()
-        workloads, *dependents = self._list((resource, *known), until)
-        if not workloads.objects:
-            raise preflight.not_found(self._transport, target, until)
+        with self._as_elsewhere(target):
+            workloads, *dependents = self._list((resource, *known), until)
+            if not workloads.objects:
+                raise preflight.not_found(self._transport, target, until)
         found = _dependents(target, next(iter(workloads.objects.values())))
         if found != known:
             dependents = self._list(found, until)

@@ -41,4 +41,4 @@ def connect(
     for secret in secrets_of(context.plugin) if context.plugin else ():
         hide(secret)
     transport = Transport(log_in(login_by), clock, log_in)
-    return KubernetesCluster(context.name, transport, clock, silence, hide=hide)
+    return KubernetesCluster(context.name, transport, clock, silence, namespace=context.namespace, hide=hide)

@@ -6,8 +6,11 @@ import shlex
 
 from kdeploy.cluster import requests
 from kdeploy.cluster.transport import Purpose, Transport
+from kdeploy.cluster.view import items
+from kdeploy.config.nearest import nearest
 from kdeploy.errors import ClusterError
 from kdeploy.model import Kind, Obj, Reason, Target
+from kdeploy.rollout.objects import name_of
 
 
 def read_workload(transport: Transport, target: Target, until: float) -> Obj:
@@ -32,12 +35,30 @@ def not_found(transport: Transport, target: Target, until: float) -> ClusterErro
                 reason=Reason.NOT_FOUND,
                 status=404,
             )
+    near = _near(transport, target, until)
     return ClusterError(
         f"there is no {target} in namespace {target.namespace!r}",
-        hint=f"kdeploy creates no workloads; this would: {_creation(target)}",
+        hint=f"{near}kdeploy creates no workloads; this would: {_creation(target)}",
         reason=Reason.NOT_FOUND,
         status=404,
     )
+
+
+def _near(transport: Transport, target: Target, until: float) -> str:
+    """The workload of that kind that may be meant; "" where none is like it, or they may not be listed."""
+    try:
+        found = items(transport.once(requests.list_workloads(target), until))
+    except ClusterError:
+        return ""
+    near = nearest(target.name, [name_of(one) for one in found])
+    return f"did you mean {target.kind.lower()}/{near}? " if near else ""
+
+
+def elsewhere(error: ClusterError, target: Target, context: str, namespace: str | None) -> ClusterError:
+    """`error`, with the context's own namespace in its hint, where another one was asked for and it may be a slip."""
+    if namespace and namespace != target.namespace and error.status in (403, 404):
+        error.hint += f"; the context {context} names the namespace {namespace}"
+    return error
 
 
 def _creation(target: Target) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from kdeploy.cluster import paths
@@ -68,6 +69,11 @@ def workload_resource(target: Target) -> Resource:
         doing=Permission(verb="list", resource=target.kind.plural, group="apps", namespace=target.namespace),
         query=(("fieldSelector", f"metadata.name={target.name}"),),
     )
+
+
+def list_workloads(target: Target) -> Request:
+    """LIST of all workloads of the target's kind in its namespace."""
+    return replace(workload_resource(target).list_request(Purpose.PREFLIGHT), query=())
 
 
 def revisions_resource(target: Target, workload: Obj) -> Resource:

@@ -142,10 +142,50 @@ def test_a_missing_workload_comes_with_the_command_that_would_create_it(
     assert "kubectl create deployment wob --image=IMAGE -n shop" in caught.value.hint
 
 
+@pytest.mark.parametrize("asked", ["preflight", "open"])
+def test_a_missing_workload_comes_with_the_one_that_may_be_meant_and_then_the_command(
+    cluster: KubernetesCluster, server: ApiServer, asked: str
+) -> None:
+    server.put("deployments", {"metadata": {"name": "api"}})
+    with pytest.raises(ClusterError) as caught:
+        getattr(cluster, asked)(Target(kind=Kind.DEPLOYMENT, name="wbe", namespace="shop"), soon())
+    assert caught.value.hint.startswith("did you mean deployment/web? ")
+    assert "kubectl create deployment wbe --image=IMAGE -n shop" in caught.value.hint
+    assert [one.query for one in server.of("LIST deployments")][-1] == {}
+
+
+@pytest.mark.parametrize("name", ["wbe", "unlike"])
+def test_where_nothing_is_near_or_may_be_listed_the_command_stands_alone(
+    cluster: KubernetesCluster, server: ApiServer, name: str
+) -> None:
+    if name == "wbe":
+        server.answer("LIST deployments", failed(403, "Forbidden", "no"))
+    with pytest.raises(ClusterError) as caught:
+        cluster.preflight(Target(kind=Kind.DEPLOYMENT, name=name, namespace="shop"), soon())
+    assert caught.value.hint.startswith("kdeploy creates no workloads")
+    assert len(server.of("LIST deployments")) == 1
+
+
+@pytest.mark.parametrize("asked", ["preflight", "open"])
+def test_where_another_namespace_than_the_contexts_is_forbidden_both_are_named(
+    cluster: KubernetesCluster, server: ApiServer, asked: str
+) -> None:
+    for request in ("GET deployments", "LIST deployments"):
+        server.always(request, failed(403, "Forbidden", "no"))
+    with pytest.raises(ClusterError) as caught:
+        getattr(cluster, asked)(Target(kind=Kind.DEPLOYMENT, name="web", namespace="shp"), soon())
+    assert "in namespace shp" in caught.value.hint
+    assert caught.value.hint.endswith("; the context test names the namespace shop")
+    with pytest.raises(ClusterError) as caught:
+        getattr(cluster, asked)(Target(kind=Kind.DEPLOYMENT, name="web", namespace="shop"), soon())
+    assert "the context" not in caught.value.hint
+
+
 def test_a_missing_namespace_is_said(cluster: KubernetesCluster, server: ApiServer) -> None:
     with pytest.raises(ClusterError, match="no namespace 'shap'") as caught:
         cluster.preflight(Target(kind=Kind.STATEFULSET, name="db", namespace="shap"), soon())
     assert "kubectl create namespace shap" in caught.value.hint
+    assert "the context test names the namespace shop" in caught.value.hint
 
 
 def test_the_revisions_of_a_stateful_set_are_controller_revisions(
