@@ -176,7 +176,7 @@ def open_builder(name: str, env: Mapping[str, str], deadline: Deadline, *, hide:
             run=within(deadline),
         )
 
-    return ReusingBuilder(builder=engine, registry=registry)
+    return ReusingBuilder(builder=engine, registry=registry, logins=transport.logins)
 
 
 def _open_transport(env: Mapping[str, str]) -> Transport:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from urllib.parse import urljoin
 
 from kdeploy.build.answers import RETRIED, TransientError, retry_after
+from kdeploy.build.credentials import login_hint
 from kdeploy.build.transport import Request, Transport
 from kdeploy.clock import Deadline
 from kdeploy.errors import RefusedError
@@ -60,7 +61,7 @@ def _denied(image: Reference, status: int) -> RefusedError:
     if status in (401, 403):
         return RefusedError(
             f"the registry {image.domain} does not let this login push to {repository} (HTTP {status})",
-            hint=f"docker login {image.domain} as somebody who may write to {repository}",
+            hint=f"{login_hint(image.domain)}, and check that this user may write to {repository}",
             reason=Reason.PUSH_DENIED,
         )
     hint = "create the repository first: not every registry makes it with the first push" if status == 404 else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import requests
 
+from kdeploy.build.credentials import login_hint
 from kdeploy.errors import RefusedError
 from kdeploy.model import Reason
 from kdeploy.reference import Reference
@@ -99,6 +100,6 @@ def unauthorized(image: Reference, why: str = "") -> RefusedError:
     """The error where the registry wants another login."""
     return RefusedError(
         f"the registry {image.domain} refuses to show {image}" + (f": {why}" if why else ""),
-        hint=f"docker login {image.domain}, and check that this user may read the repository and that it exists",
+        hint=f"{login_hint(image.domain)}, and check that this user may read the repository and that it exists",
         reason=Reason.IMAGE_UNAUTHORIZED,
     )

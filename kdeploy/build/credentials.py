@@ -9,21 +9,24 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from kdeploy.errors import RefusedError
+from kdeploy.errors import KdeployError, RefusedError
 from kdeploy.model import Reason
 from kdeploy.process import Run, run
 from kdeploy.reference import DOCKER_HUB
-from kdeploy.secret import Secret
+from kdeploy.secret import REGISTRY_PASSWORD, Secret
 from kdeploy.text import one_line
 
 _HUB_KEY = "https://index.docker.io/v1/"
 _TOKEN_USER = "<token>"  # noqa: S105 - what helpers give as the user name where the secret is an identity token
 _HELPER_TIMEOUT = 30.0
+_FROM_VARIABLES = "kdeployLoginOf"
+"""A key in a configuration of kdeploy's own, which Docker passes over: the registry whose login came from variables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,27 @@ class Logins(Protocol):
         """
         ...
 
+    def advice(self, domain: str) -> str:
+        """What to do where a registry refuses its login: that depends on where the login came from."""
+        ...
+
+
+@contextmanager
+def advising(logins: Logins, domain: str) -> Iterator[None]:
+    """An error that comes through with the hint to log in at `domain` gets the advice that helps there."""
+    try:
+        yield
+    except KdeployError as error:
+        plain = login_hint(domain)
+        if error.hint.startswith(plain):
+            error.hint = logins.advice(domain) + error.hint.removeprefix(plain)
+        raise
+
+
+def login_hint(domain: str) -> str:
+    """How a hint begins where a registry refuses whoever asks; `advising` knows more than whoever makes the error."""
+    return f"docker login {domain}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DockerLogins:
@@ -56,10 +80,27 @@ class DockerLogins:
 
     def login(self, domain: str, timeout: float = _HELPER_TIMEOUT) -> Login | None:
         """A helper for this registry goes before the general store, and that before `auths`, as in Docker."""
-        key = _HUB_KEY if domain == DOCKER_HUB else domain
-        helper = _object(self.config, "credHelpers").get(key, self.config.get("credsStore"))
-        found = self._ask_helper(str(helper), key, min(timeout, _HELPER_TIMEOUT)) if helper else None
+        helper = self._helper(domain)
+        found = self._ask_helper(helper, _key(domain), min(timeout, _HELPER_TIMEOUT)) if helper else None
         return found or _from_auths(_object(self.config, "auths"), domain)
+
+    def advice(self, domain: str) -> str:
+        """See `Logins`. Asks no helper."""
+        own = _from_auths(_object(self.config, "auths"), domain)
+        if own and self.config.get(_FROM_VARIABLES) == domain:
+            return (
+                f"correct {REGISTRY_PASSWORD}, in the action registry-password (the login as "
+                f"{one_line(own.username, 60)} came from there, and goes before Docker's own)"
+            )
+        if helper := self._helper(domain):
+            return f"docker login {domain} (the login, if there was one, came from docker-credential-{helper})"
+        if own:
+            return f"docker login {domain} anew (the login came from Docker's configuration)"
+        return f"docker login {domain}, or set {REGISTRY_PASSWORD} (there was no login)"
+
+    def _helper(self, domain: str) -> str:
+        """The name of the program that keeps the login for a registry; "" where none does."""
+        return str(_object(self.config, "credHelpers").get(_key(domain), self.config.get("credsStore")) or "")
 
     def _ask_helper(self, name: str, key: str, timeout: float) -> Login | None:
         program = f"docker-credential-{name}"
@@ -112,14 +153,22 @@ def read_docker_config(folder: Path) -> dict[str, Any]:
 
 
 def with_login(config: Mapping[str, Any], domain: str, login: Login) -> dict[str, Any]:
-    """`config` with this login for a registry in front of all others that it has: no helper is asked for that one."""
-    key = _HUB_KEY if domain == DOCKER_HUB else domain
+    """`config` with this login, given in variables, for a registry in front of all others that it has: no helper is
+    asked for that one.
+    """
+    key = _key(domain)
     auth = base64.b64encode(f"{login.username}:{login.password.reveal()}".encode()).decode()
     auths = {name: entry for name, entry in _object(config, "auths").items() if _host(name) != domain}
     helpers = {name: helper for name, helper in _object(config, "credHelpers").items() if name != key}
     # an empty helper keeps the general store from being asked (github.com/docker/cli, cli/config/configfile/file.go)
     helpers |= {key: ""} if config.get("credsStore") else {}
-    return {**config, "auths": {**auths, key: {"auth": auth}}, "credHelpers": helpers}
+    own = {"auths": {**auths, key: {"auth": auth}}, "credHelpers": helpers, _FROM_VARIABLES: domain}
+    return {**config, **own}
+
+
+def _key(domain: str) -> str:
+    """Under what Docker's configuration and helpers know a registry."""
+    return _HUB_KEY if domain == DOCKER_HUB else domain
 
 
 def _from_auths(auths: Mapping[str, Any], domain: str) -> Login | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from kdeploy.build.credentials import login_hint
 from kdeploy.errors import BuildError
 from kdeploy.model import Location, Reason
 from kdeploy.reference import Reference
@@ -78,7 +79,7 @@ def push_failure(lines: Sequence[str], image: Reference, *, pusher: str = "the D
     if _DENIED.search(cause):
         return BuildError(
             f"the registry {image.domain} refused the push of {image}: {one_line(cause)}",
-            hint=f"docker login {image.domain}, and check that this user may push to {image.repository}",
+            hint=f"{login_hint(image.domain)}, and check that this user may push to {image.repository}",
             reason=Reason.PUSH_DENIED,
             tail=last_lines(lines),
         )

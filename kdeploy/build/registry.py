@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from kdeploy.bounded import bounded
 from kdeploy.build.access import check_push
 from kdeploy.build.answers import Answer
+from kdeploy.build.credentials import advising
 from kdeploy.build.transport import Transport
 from kdeploy.clock import Deadline
 from kdeploy.errors import KdeployError, RefusedError
@@ -71,17 +72,21 @@ class DistributionRegistry:
     def find(self, reference: str, timeout: float = PATIENCE) -> str | None:
         """The manifest's digest; None where the registry says that it is absent."""
         image = parse(reference)
-        return _in_time(lambda deadline: self._find(image, deadline), image, timeout)
+        return self._in_time(lambda deadline: self._find(image, deadline), image, timeout)
 
     def labels(self, repository: str, digest: str, timeout: float = PATIENCE) -> Mapping[str, str]:
         """The labels of the image's config; of a multi-platform image those of its first platform."""
         image = parse(repository)
-        return _in_time(lambda deadline: self._labels(image, digest, deadline), image, timeout)
+        return self._in_time(lambda deadline: self._labels(image, digest, deadline), image, timeout)
 
     def check_push(self, repository: str, timeout: float = PATIENCE) -> None:
         """Raises RefusedError where a push to the repository would be refused; pushes nothing (see access.py)."""
         image = parse(repository)
-        _in_time(lambda deadline: check_push(self._transport, image, deadline), image, timeout)
+        self._in_time(lambda deadline: check_push(self._transport, image, deadline), image, timeout)
+
+    def _in_time(self, ask: Callable[[Deadline], T], image: Reference, timeout: float) -> T:
+        with advising(self._transport.logins, image.domain):
+            return _in_time(ask, image, timeout)
 
     def _find(self, image: Reference, deadline: Deadline) -> str | None:
         wanted = image.digest or image.tag or "latest"
@@ -122,7 +127,7 @@ class DistributionRegistry:
             return True
         try:
             image = parse(repository)
-            ours, theirs = _in_time(
+            ours, theirs = self._in_time(
                 lambda deadline: (self._identities(image, one, deadline), self._identities(image, other, deadline)),
                 image,
                 timeout,

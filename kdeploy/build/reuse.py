@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from kdeploy.build.credentials import Logins, advising
 from kdeploy.build.engine import pushed_name
 from kdeploy.build.failure import timed_out
 from kdeploy.build.plan import INPUTS_LABEL, REVISION_LABEL
@@ -37,6 +38,7 @@ class ReusingBuilder:
 
     builder: Callable[[], Builder]
     registry: Shelf
+    logins: Logins
 
     @property
     def title(self) -> str:
@@ -57,7 +59,8 @@ class ReusingBuilder:
                     return Image(repository=request.repository, tag=request.tag, digest=digest, reused=True)
         builder = self.builder()
         try:
-            return builder.build_and_push(request, output, deadline.remaining())
+            with advising(self.logins, pushed_name(request).domain):
+                return builder.build_and_push(request, output, deadline.remaining())
         except TimeoutError as error:
             raise timed_out(self.title, timeout, ()) from error
 

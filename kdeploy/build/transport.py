@@ -94,6 +94,7 @@ class Transport:
         timeout: float = 10.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self.logins = logins
         self._insecure = insecure
         self._timeout = timeout
         self._sleep = sleep

@@ -57,6 +57,8 @@ def judge_pull(image: Reference, found: str | RefusedError | None, login: str, *
     """
     who = f"logged in as {one_line(login, 60)}" if login else "no login"
     if isinstance(found, RefusedError):
+        if found.reason is Reason.IMAGE_UNAUTHORIZED:  # a login that was refused is none
+            who = f"asked as {one_line(login, 60)}" if login else "no login"
         if builds and found.reason is Reason.IMAGE_UNAUTHORIZED:
             message = f"{image.domain} answers ({who}), and does not show {image.repository}"
             return warning("registry", message, f"{found.hint}; a registry may say so of what is not there yet")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kdeploy.build.credentials import DockerLogins, Login, load_logins
+from kdeploy.build.credentials import DockerLogins, Login, load_logins, with_login
 from kdeploy.errors import RefusedError
 from kdeploy.model import Reason
 from kdeploy.process import NOT_FOUND, Finished
@@ -127,3 +127,24 @@ def test_a_broken_configuration_is_refused_with_its_path(tmp_path: Path, text: s
 
 def test_a_password_is_not_printed() -> None:
     assert "pa:ss" not in repr(ANN)
+
+
+FROM_VARIABLES = with_login({"credsStore": "desktop", "auths": {"other": {"auth": AUTH}}}, "reg.example", ANN)
+
+
+@pytest.mark.parametrize(
+    ("config", "domain", "advice"),
+    [
+        (FROM_VARIABLES, "reg.example", "correct KDEPLOY_REGISTRY_PASSWORD"),
+        (FROM_VARIABLES, "other", "docker-credential-desktop"),
+        (with_login({}, "docker.io", ANN), "docker.io", "correct KDEPLOY_REGISTRY_PASSWORD"),
+        ({"credHelpers": {"reg.example": "ecr-login"}}, "reg.example", "docker-credential-ecr-login"),
+        ({"auths": {"reg.example": {"auth": AUTH}}}, "reg.example", "came from Docker's configuration"),
+        ({"auths": {"reg.example": {"auth": AUTH}}}, "other", "there was no login"),
+        ({}, "reg.example", "or set KDEPLOY_REGISTRY_PASSWORD"),
+    ],
+)
+def test_where_a_login_is_refused_the_advice_is_by_where_it_came_from(
+    config: Mapping[str, Any], domain: str, advice: str
+) -> None:
+    assert advice in DockerLogins(config=config).advice(domain)

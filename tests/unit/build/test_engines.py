@@ -11,6 +11,7 @@ import pytest
 
 from kdeploy.build.buildx import BuildxBuilder, buildx_command, hidden_args
 from kdeploy.build.classic import ClassicBuilder
+from kdeploy.build.credentials import DockerLogins, Login, with_login
 from kdeploy.build.failure import build_failure
 from kdeploy.build.plan import INPUTS_LABEL, REVISION_LABEL
 from kdeploy.build.reuse import ReusingBuilder
@@ -20,6 +21,7 @@ from kdeploy.model import Image, Location, Reason
 from kdeploy.ports import Builder, BuildRequest
 from kdeploy.process import NOT_FOUND, Finished
 from kdeploy.reference import Reference
+from kdeploy.secret import Secret
 
 COMMIT = "a" * 40
 DIGEST = "sha256:" + "1" * 64
@@ -218,6 +220,9 @@ def test_what_only_buildx_can_do_is_said_before_anything_is_built(
     assert "buildx" in caught.value.hint
 
 
+NO_LOGINS = DockerLogins(config={})
+
+
 @dataclass
 class Shelf:
     """A registry with at most one image."""
@@ -239,8 +244,26 @@ class Shelf:
 
 def reuse(shelf: Shelf, request: BuildRequest = REQUEST) -> Image:
     program = Buildx(metadata={"containerimage.digest": DIGEST})
+    return reuser(shelf, program).build_and_push(request, ignore, 60)
+
+
+def reuser(shelf: Shelf, program: Buildx, logins: DockerLogins = NO_LOGINS) -> ReusingBuilder:
     builder = BuildxBuilder(find=absent, stream=program)
-    return ReusingBuilder(builder=lambda: builder, registry=shelf).build_and_push(request, ignore, 60)
+    return ReusingBuilder(builder=lambda: builder, registry=shelf, logins=logins)
+
+
+def test_a_push_whose_login_is_refused_says_where_that_came_from() -> None:
+    program = Buildx(code=1, lines=["ERROR: failed to push reg.example/acme/web: 401 Unauthorized"])
+    login = Login(username="ann", password=Secret("wrong"))
+    for config, advice in (
+        (with_login({}, "reg.example", login), "correct KDEPLOY_REGISTRY_PASSWORD"),
+        ({}, "docker login reg.example, or set KDEPLOY_REGISTRY_PASSWORD"),
+    ):
+        with pytest.raises(BuildError) as caught:
+            reuser(Shelf(), program, DockerLogins(config=config)).build_and_push(REQUEST, ignore, 60)
+        assert caught.value.reason is Reason.PUSH_DENIED
+        assert caught.value.hint.startswith(advice)
+        assert caught.value.hint.endswith("check that this user may push to reg.example/acme/web")
 
 
 def test_a_tag_with_the_same_revision_and_inputs_is_reused() -> None:

@@ -11,7 +11,7 @@ import pytest
 import requests
 import responses
 
-from kdeploy.build.credentials import Login
+from kdeploy.build.credentials import DockerLogins, Login, with_login
 from kdeploy.build.registry import MANIFEST_TYPES, DistributionRegistry
 from kdeploy.build.transport import Transport
 from kdeploy.errors import RefusedError
@@ -37,6 +37,9 @@ class Logins:
     def login(self, domain: str, timeout: float) -> Login | None:
         self.asked.append(domain)
         return self.found
+
+    def advice(self, domain: str) -> str:
+        return f"docker login {domain}"
 
 
 @pytest.fixture
@@ -165,6 +168,20 @@ def test_without_a_login_a_basic_challenge_is_unauthorized(http: responses.Reque
         registry().find("reg.example/acme/web:v1")
     assert caught.value.reason is Reason.IMAGE_UNAUTHORIZED
     assert "docker login reg.example" in caught.value.hint
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST"])
+def test_a_refused_login_is_told_by_where_it_came_from(http: responses.RequestsMock, method: str) -> None:
+    path = "manifests/v1" if method == "HEAD" else "blobs/uploads/"
+    http.add(method, f"{BASE}/{path}", status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
+    logins = DockerLogins(config=with_login({}, "reg.example", ANN))
+    client = DistributionRegistry(Transport(logins, sleep=lambda _: None))
+    with pytest.raises(RefusedError) as caught:
+        client.find("reg.example/acme/web:v1") if method == "HEAD" else client.check_push("reg.example/acme/web")
+    assert caught.value.hint.startswith("correct KDEPLOY_REGISTRY_PASSWORD, in the action registry-password")
+    assert "as ann" in caught.value.hint
+    assert "check that this user may" in caught.value.hint
+    assert "pa:ss" not in caught.value.hint
 
 
 @pytest.mark.parametrize("key", ["token", "access_token"])

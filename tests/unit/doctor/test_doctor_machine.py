@@ -85,7 +85,8 @@ def refused(reason: Reason) -> RefusedError:
 def test_what_a_read_of_the_registry_means(found: Any, builds: bool, verdict: bool | None) -> None:
     check = judge_pull(IMAGE, found, "robot", builds=builds)
     assert check.passed is verdict
-    assert "logged in as robot" in check.message
+    is_denied = isinstance(found, RefusedError) and found.reason is Reason.IMAGE_UNAUTHORIZED
+    assert ("asked as robot" if is_denied else "logged in as robot") in check.message
     assert "no login" in judge_pull(IMAGE, found, "", builds=builds).message
 
 
