@@ -23,8 +23,11 @@ from kdeploy.story.evidence import with_evidence
 from kdeploy.story.request import RollbackRequest, VerifyRequest
 from kdeploy.story.restore import RestorePlan, restore
 from kdeploy.story.run import Edges, Run
+from kdeploy.text import one_line
 
 READ_TIMEOUT = 30.0
+DEFAULT_HISTORY = 10
+"""Revisions besides the live one that Kubernetes keeps where the workload does not say."""
 SHORTEST = 7
 """Characters of a commit or digest that name it, as in git."""
 
@@ -109,7 +112,7 @@ def choose(snapshot: Snapshot, to: str | None) -> RollbackTarget:
         return _before_live(snapshot, verified)
     named = [r for r in revisions_of(snapshot) if _is_named(r, to)]
     if not named:
-        raise RefusedError(f"no revision {to}", hint="kdeploy history shows what there is", reason=Reason.NOT_FOUND)
+        raise _not_kept(snapshot, to)
     good = [r for r in named if r.is_verified]
     if not good:
         raise RefusedError(
@@ -118,6 +121,18 @@ def choose(snapshot: Snapshot, to: str | None) -> RollbackTarget:
             reason=Reason.NO_ROLLBACK_TARGET,
         )
     return of_revision(good[0], f"revision {good[0].number} was asked for")
+
+
+def _not_kept(snapshot: Snapshot, to: str) -> RefusedError:
+    """There is no such revision, or none any more: Kubernetes drops old ones, whatever became of those after them."""
+    spec = snapshot.workload["spec"] if snapshot.workload else {}
+    limit = spec.get("revisionHistoryLimit", DEFAULT_HISTORY)
+    return RefusedError(
+        f"no revision {one_line(to, 80)} is kept",
+        hint="kdeploy history shows what is; Kubernetes drops the oldest where there are more than "
+        f"spec.revisionHistoryLimit ({limit}), and failed deploys count: deploy that version again, or raise the limit",
+        reason=Reason.NOT_FOUND,
+    )
 
 
 def _before_live(snapshot: Snapshot, verified: Sequence[Revision]) -> RollbackTarget:

@@ -150,6 +150,7 @@ def test_a_rollback_to_what_is_not_there_or_was_never_verified_is_refused(to: st
     report = rolled_back(simulation, to)
     assert (report.outcome, report.reason, report.exit_code) == (Outcome.REFUSED, reason, 4)
     assert (simulation.live, simulation.cluster.patches) == ("three", [])
+    assert ("spec.revisionHistoryLimit (10), and failed deploys count" in report.hint) == (reason is Reason.NOT_FOUND)
 
 
 def test_a_rollback_with_nothing_verified_or_to_what_is_live_is_refused() -> None:
