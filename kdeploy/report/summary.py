@@ -80,7 +80,7 @@ def now(report: Report) -> str:
     if report.outcome is Outcome.ROLLED_BACK and entry is not None:
         image = f": {short(entry.rolled_back_to)}" if entry.rolled_back_to else ""
         revision = f", revision {one_line(entry.revision)}" if entry.revision else ""
-        return f"{_NOW[report.outcome]}{image}{revision}"
+        return f"{_now_rolled_back(entry)}{image}{revision}"
     if report.outcome is Outcome.ROLLBACK_FAILED and entry is not None and entry.rolled_back_to:
         return f"{short(entry.rolled_back_to)} was put back, and is not known to be healthy: this needs a person"
     if report.outcome is Outcome.INTERRUPTED:
@@ -88,6 +88,14 @@ def now(report: Report) -> str:
     if report.outcome is Outcome.FAILED:
         return "nothing was changed by this command"
     return _NOW[report.outcome]
+
+
+def _now_rolled_back(entry: TargetReport) -> str:
+    """What was live just before may itself have failed, as a deploy that was killed leaves it: an older one is back."""
+    before = entry.image.previous if entry.image else None
+    if before and entry.rolled_back_to and entry.rolled_back_to != before:
+        return "an older version, which was verified, runs again"
+    return _NOW[Outcome.ROLLED_BACK]
 
 
 def _now_interrupted(report: Report, entry: TargetReport | None) -> str:

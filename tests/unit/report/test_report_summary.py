@@ -76,6 +76,14 @@ def test_where_no_pod_came_to_be_the_workload_is_to_be_looked_at(failed_report: 
     assert "kubectl -n shop describe deployment/web" in summary(refused)
 
 
+def test_an_older_version_than_the_one_before_is_not_called_the_previous_one(failed_report: Report) -> None:
+    (entry,) = failed_report.deploys
+    older = replace(failed_report, deploys=(replace(entry, rolled_back_to="ghcr.io/acme/web:0000000"),))
+    text = summary(older)
+    assert "now: an older version, which was verified, runs again: ghcr.io/acme/web:0000000, revision 6" in text
+    assert "previous version" not in text
+
+
 @pytest.mark.parametrize(
     ("outcome", "now"),
     [

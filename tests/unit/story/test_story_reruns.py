@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from kdeploy.model import Limits, Outcome, Reason
+from kdeploy.report.summary import summary
 from kdeploy.report.value import Report
 from tests.unit.story.simulated import Simulation
-from tests.unit.story.world import Behaviour
+from tests.unit.story.world import Behaviour, reference
 
 MISSING = Behaviour(config_error='configmap "settings" not found')
 LATER = 60.0
@@ -103,3 +104,11 @@ def test_a_verified_version_is_not_judged_by_what_its_pods_showed_before_the_rer
     simulation.behave("new", Behaviour())
     assert simulation.deploy("new").outcome is Outcome.UNCHANGED
     assert simulation.running == ["new", "new"]
+
+
+def test_after_a_rerun_that_fails_too_summary_and_hint_agree_on_what_runs() -> None:
+    report = left_behind(MISSING, Reason.CONFIG_ERROR).deploy("new")
+    assert report.outcome is Outcome.ROLLED_BACK
+    assert report.deploys[0].rolled_back_to == reference("old")
+    assert "what was live just before was not proved good" in report.hint
+    assert "now: an older version, which was verified, runs again" in summary(report)
