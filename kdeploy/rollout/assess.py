@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from kdeploy.model import SCALED_TO_0, Culprit, Kind, Obj, PodCounts, Reason, Snapshot, State, Verdict
 from kdeploy.rollout import marks
-from kdeploy.rollout.classify import Finding, Restarts, findings, unready
+from kdeploy.rollout.classify import Finding, Restarts, cause, findings, unready
 from kdeploy.rollout.objects import (
     annotations_of,
     condition,
@@ -96,7 +96,7 @@ def timed_out(snapshot: Snapshot, expected: Expected, verdict: Verdict, seconds:
     if not culprits and snapshot.workload is not None:
         culprits = unready(_view(snapshot.workload, snapshot, expected).new)
     reason = Reason(culprits[0].reason) if culprits else Reason.TIMEOUT
-    why = f"; {culprits[0].pod}: {culprits[0].message}" if culprits and not verdict.culprits else ""
+    why = f"; {culprits[0].pod}: {cause(culprits[0].message)}" if culprits and not verdict.culprits else ""
     return Verdict(
         state=State.FAILED,
         reason=reason,
@@ -182,7 +182,7 @@ def _failed_pods(view: _View, _: Expected) -> Verdict | None:
     return Verdict(
         state=State.FAILED,
         reason=permanent[0].reason,
-        message=f"{where}: {first.message}",
+        message=f"{where}: {cause(first.message)}",
         culprits=tuple(finding.culprit for finding in permanent),
     )
 
@@ -195,7 +195,7 @@ def _failed_conditions(view: _View, expected: Expected) -> Verdict | None:
     if view.revision.name not in message:  # left over from the rollout before this one
         return None
     culprits = tuple(finding.culprit for finding in view.found) or unready(view.new)
-    why = f"; {culprits[0].pod}: {culprits[0].message}" if culprits else ""
+    why = f"; {culprits[0].pod}: {cause(culprits[0].message)}" if culprits else ""
     return Verdict(
         state=State.FAILED, reason=Reason.PROGRESS_DEADLINE_EXCEEDED, message=message + why, culprits=culprits
     )
@@ -218,7 +218,9 @@ def _counted(view: _View, _: Expected) -> Verdict | None:
         culprit = Culprit(pod=view.revision.name if view.revision else "", reason=reason, message=text)
         return _progressing(f"pods cannot be created: {text}", (culprit,))
     suspects = tuple(finding.culprit for finding in view.found)
-    return _progressing(f"{message}; {suspects[0].pod}: {suspects[0].message}" if suspects else message, suspects)
+    return _progressing(
+        f"{message}; {suspects[0].pod}: {cause(suspects[0].message)}" if suspects else message, suspects
+    )
 
 
 def _count_deployment(view: _View) -> str | None:

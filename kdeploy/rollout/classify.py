@@ -49,6 +49,17 @@ _CANNOT_START = re.compile(
 
 # containerd and runc wrap the cause in the names of the steps that led to it.
 _STEPS = re.compile(r"^.*(?:unable to start container process|starting container process caused): ", re.S)
+# The kubelet and containerd do so with a pull's; no other steps, since some of them are the cause itself.
+_PULL_STEPS = re.compile(
+    r'^(?:rpc error: code = \w+ desc = |Error response from daemon: |Back-off pulling image "[^"]*": ErrImagePull: '
+    r'|failed to (?:pull image|pull and unpack image|resolve reference|do request)(?: "[^"]*")?: )+(?=\S)',
+    re.I,
+)
+
+
+def cause(message: str) -> str:
+    """A culprit's message without the steps that led to what went wrong: a verdict begins with the cause."""
+    return _PULL_STEPS.sub("", message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

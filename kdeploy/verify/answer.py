@@ -58,6 +58,8 @@ _PODS_FAULT = re.compile(
     r"connection refused|connection reset by peer|broken pipe|\bEOF$|malformed HTTP|HTTP response to HTTPS client"
     r"|first record does not look like a TLS handshake"
 )
+# A page's beginning says nothing, and the status has said it.
+_MARKUP = re.compile(r"\s*<(?:!--|(?:!doctype|\?xml|html|head|body)\b)", re.I)
 _NOT_REACHED = "error trying to reach service: "  # k8s.io/apimachinery/pkg/util/proxy/transport.go
 _TROUBLES = {401: Trouble.DENIED, 403: Trouble.DENIED, 429: Trouble.BUSY}
 
@@ -77,7 +79,7 @@ def apps_answer(check: HttpCheck, status: int, excerpt: str) -> Found:
     """The app's own answer: good where the status is the check's. A redirect is an answer like any other."""
     if status == check.status:
         return Found(ok=True, message=f"{subject(check)} answered {status}")
-    said = one_line(excerpt, EXCERPT)
+    said = "" if _MARKUP.match(excerpt) else one_line(excerpt, EXCERPT)
     message = f"{subject(check)} answered {status} instead of {check.status}"
     return Found(ok=False, message=f"{message} ({said})" if said else message)
 

@@ -14,9 +14,12 @@ from kdeploy.report.github.commands import command, error
 from kdeploy.report.github.job_summary import job_summary
 from kdeploy.report.github.outputs import file_text, outputs
 from kdeploy.report.value import Report
+from kdeploy.report.wording import last_lines
 from kdeploy.text import one_line
 
 _TITLES = {"GITHUB_OUTPUT": "the step's outputs", "GITHUB_STEP_SUMMARY": "the job summary"}
+_LONGEST = 700
+"""Characters of the message, so that the log's line fits beside it."""
 
 
 class StepSink:
@@ -46,7 +49,7 @@ class StepSink:
         if report.exit_code:
             title = f"kdeploy: {report.outcome.value}: {report.reason.value}"
             file, line = self._place(report.location)
-            lines.append(error(report.message, title=title, file=file, line=line))
+            lines.append(error(_told(report), title=title, file=file, line=line))
         if lines:
             self._stream.write("".join(f"{self._redact(line)}\n" for line in lines))
             self._stream.flush()
@@ -74,3 +77,11 @@ class StepSink:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _told(report: Report) -> str:
+    """The message, and the last line of the log of what failed: often it says why, and the message only that."""
+    logs = (culprit.log_tail for entry in report.deploys for culprit in entry.culprits)
+    last = next((lines[0] for log in logs if (lines := last_lines(log, 1))), "")
+    message = one_line(report.message, _LONGEST)
+    return f"{message}; the last line of its log: {last}" if last and last not in message else message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from kdeploy.model import Kind, PodCounts, Reason, Snapshot, State
 from kdeploy.rollout import assess as assessing
 from kdeploy.rollout import revisions
 from kdeploy.rollout.assess import Expected, assess, expect, timed_out
-from kdeploy.rollout.classify import restarts_of
+from kdeploy.rollout.classify import cause, restarts_of
 from kdeploy.rollout.objects import annotations_of, kind_of, uid_of
 from kdeploy.rollout.revisions import live_revision, new_pods, revisions_of
 from kdeploy.rollout.template import template_hash, template_of
@@ -129,7 +130,36 @@ def test_a_real_moment_has_its_verdict(version: str, moment: str) -> None:
     first = verdict.culprits[0]
     assert (first.container, first.reason, first.exit_code) == (container, reason, exit_code)
     assert restarts is None or first.restarts == restarts
-    assert first.message in verdict.message
+    assert cause(first.message) in verdict.message
+    assert not re.search("rpc error|failed to (pull|resolve)", verdict.message)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_verdict_begins_with_the_cause_and_its_culprit_has_the_whole(version: str) -> None:
+    verdict = assess(load(version, "image-missing"), ours(load(version, "image-missing")))
+    (where, told), culprit = verdict.message.split(": ", 1), verdict.culprits[0]
+    assert where == f"container web of pod {culprit.pod}"
+    assert re.fullmatch(r"localhost:\d+/base/busybox:absent: not found", told)
+    assert "rpc error: code = NotFound desc = failed to pull and unpack image" in culprit.message
+    assert culprit.message.endswith(told)
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("rpc error: code = Unknown desc = Error response from daemon: manifest unknown", "manifest unknown"),
+        ('failed to pull and unpack image "x": failed to do request: Head "y": EOF', 'Head "y": EOF'),
+        ("failed to sync configmap cache: timed out", "failed to sync configmap cache: timed out"),
+        ("failed to extract layer sha256:1: no space left", "failed to extract layer sha256:1: no space left"),
+        ("rpc error: code = Unknown desc = ", "rpc error: code = Unknown desc = "),
+        (
+            "exited with code 1: rpc error: code = Unknown desc = x",
+            "exited with code 1: rpc error: code = Unknown desc = x",
+        ),
+    ],
+)
+def test_only_the_steps_of_a_pull_are_left_out(message: str, told: str) -> None:
+    assert cause(message) == told
 
 
 @pytest.mark.parametrize("version", VERSIONS)

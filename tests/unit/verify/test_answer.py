@@ -31,6 +31,19 @@ def test_another_status_is_a_bad_sample_that_says_what_the_app_said() -> None:
     assert (found.ok, found.message) == (False, "GET /health answered 500 instead of 200 (database is away)")
 
 
+@pytest.mark.parametrize(
+    "page",
+    ["<!DOCTYPE html>\n<html><body>away</body>", "\n <HTML>x", "<?xml version='1.0'?><e/>", "<!-- x --><p>", "<body>"],
+)
+def test_a_page_is_told_by_its_status_alone(page: str) -> None:
+    assert apps_answer(CHECK, 502, page).message == "GET /health answered 502 instead of 200"
+
+
+@pytest.mark.parametrize("body", ["<nil>", "a <html> in it", '{"page": "<html>"}', "<htmlish>"])
+def test_what_is_no_page_is_shown(body: str) -> None:
+    assert body in apps_answer(CHECK, 502, body).message
+
+
 def test_a_long_body_is_cut() -> None:
     assert len(apps_answer(CHECK, 500, "x" * 5000).message) < 200
 

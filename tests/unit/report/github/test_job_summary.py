@@ -19,6 +19,7 @@ from kdeploy.report.github.outputs import LARGEST
 from kdeploy.report.github.sink import StepSink
 from kdeploy.report.redact import Redactor
 from kdeploy.report.value import Report
+from kdeploy.secret import Secret
 from tests.unit.report.github.hostile import texts
 from tests.unit.report.github.runner import commands, read_file
 from tests.unit.report.github.test_github_commands import hostile_report
@@ -158,3 +159,43 @@ def test_a_file_of_the_runner_that_cannot_be_written_costs_no_other_and_is_told(
         assert [each.name for each in told] == names
         assert f"could not be written to {bad}: FileNotFoundError" in told[0].data
         assert [name for name, path in files.items() if path.exists()] == [name for name in files if name != bad]
+
+
+def annotation(report: Report, redactor: Redactor | None = None) -> str:
+    log = io.StringIO()
+    StepSink(log, redact=redactor or Redactor(), env={}).finish(report)
+    (found,) = commands(log.getvalue())
+    return found.data
+
+
+def with_log(report: Report, log: str, message: str = "it crashed") -> Report:
+    (entry,) = report.deploys
+    culprits = (replace(entry.culprits[0], log_tail=""), replace(entry.culprits[0], log_tail=log))
+    return replace(report, message=message, deploys=(replace(entry, culprits=culprits),))
+
+
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        (
+            "Traceback:\n\nConnectionError: db:5432\n\n",
+            "it crashed; the last line of its log: ConnectionError: db:5432",
+        ),
+        ("::set-output name=a::b\n", "it crashed; the last line of its log: ::set-output name=a::b"),
+        ("50% of\r\x1b[31mit\n", "it crashed; the last line of its log: 50% ofit"),
+        ("", "it crashed"),
+        ("hm: it crashed\nit crashed", "it crashed"),
+    ],
+)
+def test_the_annotation_of_a_crash_has_the_last_line_of_the_log(failed_report: Report, log: str, told: str) -> None:
+    assert annotation(with_log(failed_report, log)) == told
+
+
+def test_the_line_of_the_log_has_room_beside_a_long_message_and_no_secret_in_it(failed_report: Report) -> None:
+    redactor = Redactor()
+    redactor.add(Secret("s3cret-token"))
+    told = annotation(with_log(failed_report, "login with s3cret-token\n" + "x" * 5000 + "end", "m" * 5000), redactor)
+    assert told.startswith("m" * 600)
+    assert "the last line of its log: xxx" in told
+    assert len(told) <= 1000
+    assert annotation(with_log(failed_report, "login with s3cret-token"), redactor).endswith("login with ***")
