@@ -27,6 +27,12 @@ def one_line(text: str, limit: int = 300) -> str:
     return clean(" ".join(clean(text, 10 * limit).split()), limit)
 
 
+def ordinal(number: int) -> str:
+    """A place in a list, from 1: "1st", "2nd", "11th"."""
+    last = 0 if number // 10 % 10 == 1 else number % 10
+    return f"{number}{('th', 'st', 'nd', 'rd')[last] if last < 4 else 'th'}"
+
+
 def bug(error: Exception) -> str:
     """An exception that nobody expected, as one line for a report."""
     return one_line(f"a bug in kdeploy: {type(error).__name__}: {error}")

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from kdeploy.config.flags import Flags
 from kdeploy.config.settings import Settings
 from kdeploy.model import HttpCheck
 from kdeploy.secret import PRIVATE, Secret, is_secret
@@ -31,6 +32,21 @@ def known_secrets(settings: Settings, env: Mapping[str, str]) -> Iterator[Secret
         value = _of_build(specification, env)
         if value:
             yield Secret(value)
+
+
+def given_secrets(flags: Flags, env: Mapping[str, str]) -> Iterator[Secret]:
+    """Those that can be told from the flags alone, for the message about flags that make no settings.
+
+    Of a build argument without a name all is one, and of an address what stands before its last @.
+    """
+    yield from (Secret(env[name]) for name in PRIVATE if env.get(name))
+    for text in flags.build_arg:
+        name, equals, value = text.partition("=")
+        if not equals or is_secret(name, value):
+            yield Secret(value if equals else text)
+    for text in flags.verify_http:
+        user = text.partition("://")[2].rpartition("@")[0]
+        yield from (Secret(user), Secret(user.partition(":")[2]))
 
 
 def _of_check(check: HttpCheck) -> Iterator[Secret]:

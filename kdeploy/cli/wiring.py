@@ -15,7 +15,7 @@ from kdeploy.build import inspect_source, open_builder, open_history, open_regis
 from kdeploy.cli.files import files_of
 from kdeploy.cli.login import docker_env
 from kdeploy.cli.run import Session
-from kdeploy.cli.secrets import known_secrets
+from kdeploy.cli.secrets import given_secrets, known_secrets
 from kdeploy.clock import Deadline
 from kdeploy.cluster.client import KubernetesCluster
 from kdeploy.cluster.connect import connect
@@ -35,7 +35,12 @@ from kdeploy.verify.portforward import ApiEndpoint, PortForwarder
 
 def load_settings(session: Session) -> Settings:
     """Reads kdeploy.yaml, if there is one, and decides every setting. Raises ConfigError."""
-    settings = resolve(find_config(session.flags.config, Path()), session.flags)
+    try:
+        settings = resolve(find_config(session.flags.config, Path()), session.flags)
+    except ConfigError:
+        for secret in given_secrets(session.flags, session.env):
+            session.redactor.add(secret)
+        raise
     for secret in known_secrets(settings, session.env):
         session.redactor.add(secret)
     return settings

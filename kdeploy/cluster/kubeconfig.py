@@ -170,10 +170,10 @@ def _document(path: str) -> Obj | None:
         raise ConfigError(
             f"cannot read the kubeconfig {path}: {error.strerror}", hint="check its permissions"
         ) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(
-            f"the kubeconfig {path} is not valid YAML: {one_line(str(error))}", hint="correct it"
-        ) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # its own words may quote a token
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        where = f": look at line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"the kubeconfig {path} is not valid YAML{where}", hint="correct it") from None
     if found is None:
         return None
     if not isinstance(found, Mapping):

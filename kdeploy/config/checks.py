@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from kdeploy.config.shape import Check, Http
 from kdeploy.errors import ConfigError
 from kdeploy.model import HttpCheck
-from kdeploy.text import one_line
+from kdeploy.text import one_line, ordinal
 
 Fail = Callable[[Sequence[str | int], str, str], ConfigError]
 """Makes the error about a place below the list: path, problem, hint."""
@@ -61,15 +61,15 @@ def parse_check_flags(texts: Sequence[str]) -> tuple[HttpCheck, ...]:
     """The checks that --verify-http asks for: "/health", ":8080/health", ":http/health" or a whole URL."""
     made: list[HttpCheck] = []
     for text in dict.fromkeys(texts):
-        made.append(_check(_parse_flag(text), {one.name for one in made}))
+        made.append(_check(_parse_flag(text, texts.index(text) + 1), {one.name for one in made}))
     return tuple(made)
 
 
-def _parse_flag(text: str) -> Http:
+def _parse_flag(text: str, number: int) -> Http:
     if _LISTED.search(text):
         raise ConfigError(
-            f'--verify-http "{one_line(text.partition("?")[0], 80)}" is not one path or URL: no white space goes into '
-            "one, and no comma between two",
+            f"the {ordinal(number)} --verify-http is not one path or URL: no white space goes into one, and no comma "
+            "between two",
             hint="repeat the flag for each; the action takes one a line, the variable one a word; a space is %20",
         )
     if text.startswith("/"):
@@ -82,9 +82,9 @@ def _parse_flag(text: str) -> Http:
             return Http(path=match[2], port=int(port))
     elif _is_url(text):
         return Http(url=text)
-    raise ConfigError(
-        f'--verify-http "{one_line(text, 80)}" is neither a path nor a URL',
-        hint="write /health, :8080/health or https://shop.example/health",
+    raise ConfigError(  # what cannot be parsed is not shown: it may hold a password
+        f"the {ordinal(number)} --verify-http is neither a path nor a URL",
+        hint="write /health, :8080/health or https://shop.example/health; / and @ of a password as %2F and %40",
     )
 
 

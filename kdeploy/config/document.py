@@ -173,9 +173,7 @@ class _Builder:
         if self.aliases > self.caps.aliases:
             raise self.error(event, f"more than {self.caps.aliases} aliases", "write the values out")
         if event.anchor not in self.anchors or self.awaits_key:
-            raise self.error(
-                event, f'"*{one_line(event.anchor)}" does not name a finished value', "write the value out"
-            )
+            raise self.error(event, "the alias does not name a finished value", "write the value out")
         value, size = self.anchors[event.anchor]
         self.count(size, event)
         self.add(value, None, size)
@@ -204,7 +202,7 @@ class _Builder:
 
     def check_tag(self, event: Any) -> None:
         if event.tag and event.tag not in ("!", f"{_CORE_TAGS}str"):
-            raise self.error(event, f"the tag {one_line(event.tag, 80)} is not supported", "write a plain value")
+            raise self.error(event, "a tag is not supported", "write a plain value, in quotes where it begins with !")
 
     def error(self, event: Any, problem: str, hint: str) -> ConfigError:
         return error_at(self.source, event.start_mark.line + 1, problem, hint)

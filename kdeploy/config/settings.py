@@ -6,6 +6,7 @@ Precedence: flag or its variable, the environment's service block, the environme
 from __future__ import annotations
 
 import os.path
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +21,9 @@ from kdeploy.config.target import Workload, parse_workload
 from kdeploy.errors import ConfigError
 from kdeploy.model import HttpCheck, Limits
 from kdeploy.reference import Reference, check_tag, parse
-from kdeploy.text import one_line
+from kdeploy.text import one_line, ordinal
+
+_ARGUMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*) *=(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +147,9 @@ def _build(blocks: Blocks, flags: Flags) -> BuildOptions:
         context=context,
         dockerfile=flags.dockerfile or _join(context, given["dockerfile"] or "Dockerfile"),
         target=given["target"] or "",
-        args=tuple(((given["args"] or {}) | dict(map(_build_arg, flags.build_arg))).items()),
+        args=tuple(
+            ((given["args"] or {}) | dict(map(_build_arg, flags.build_arg, range(1, len(flags.build_arg) + 1)))).items()
+        ),
         secrets=tuple(given["secrets"] or ()),
         platforms=flags.platform or tuple(given["platforms"] or ()),
         builder=flags.builder or "",
@@ -159,11 +164,14 @@ def _join(folder: str, path: str) -> str:
     return os.path.normpath(os.path.join(folder, path))  # noqa: PTH118  (text in, text out: no file system is asked)
 
 
-def _build_arg(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        raise ConfigError(f"--build-arg {one_line(name, 60)} has no value", hint="write it as NAME=VALUE")
-    return name.strip(), value
+def _build_arg(text: str, number: int) -> tuple[str, str]:
+    """Name and value. What is none is not shown: it may be the second line of a secret."""
+    if not (found := _ARGUMENT.fullmatch(text.lstrip())):
+        raise ConfigError(
+            f"the {ordinal(number)} --build-arg is not NAME=VALUE",
+            hint="a name has letters, digits, _ . and -; a value has one line: several go into build.secrets",
+        )
+    return found[1], found[2]
 
 
 def _checks(blocks: Blocks) -> tuple[HttpCheck, ...]:

@@ -35,6 +35,7 @@ class Step:
         env |= {
             "GITHUB_ACTIONS": "true",
             "GITHUB_OUTPUT": str(output),
+            "GITHUB_STEP_SUMMARY": str(folder / "summary"),
             "GITHUB_WORKSPACE": str(folder / "workspace"),
             "TMPDIR": str(folder / "tmp"),
         }
@@ -52,6 +53,13 @@ class Step:
     @property
     def errors(self) -> list[str]:
         return [each.data for each in self.commands if each.name == "error"]
+
+    @property
+    def everything(self) -> str:
+        """All that it wrote, but for the lines that mask."""
+        lines = [line for line in self.log.splitlines() if not line.startswith("::add-mask::")]
+        names = ("output", "summary", f"workspace/{self.outputs['report']}")
+        return "\n".join([*lines, self.out, *((self.folder / name).read_text() for name in names)])
 
     def left(self) -> list[Path]:
         return list((self.folder / "tmp").iterdir())
@@ -131,6 +139,24 @@ def test_what_is_wrong_in_a_file_is_annotated_at_its_line(
     step = Step(tmp_path)
     (annotation,) = [each for each in step.commands if each.name == "error"]
     assert (annotation.properties["file"], annotation.properties["line"]) == place
+
+
+@pytest.mark.parametrize(
+    ("inputs", "problem"),
+    [
+        ({"build_arg": "SSH_KEY=-----BEGIN KEY-----\ncanaryb3Blbn\n-----END KEY-----"}, "the 2nd --build-arg"),
+        ({"build_arg": "A=1\nNPM_TOKEN=canary-of-npm", "timeout": "canary-of-npm"}, "--timeout"),
+        ({"verify_http": "https://ann:canary/pw@shop.example/health"}, "the 1st --verify-http"),
+        ({"verify_http": "/a\nhttps://ann:canary@shop.example:port/health"}, "the 2nd --verify-http"),
+        ({"kubeconfig": "apiVersion: v1\nusers:\n- name: a\n  user: !canary-of-the-cluster x\n"}, "look at line 4"),
+    ],
+)
+def test_no_usage_error_shows_a_secret(tmp_path: Path, inputs: dict[str, str], problem: str) -> None:
+    image = "acme/web" if "build_arg" in inputs else f"acme/web@sha256:{'a' * 64}"
+    step = Step(tmp_path, target="deployment/web", image=image, verbose="true", **inputs)
+    assert step.code == 2, step.log
+    assert [problem in text for text in step.errors] == [True]
+    assert "canary" not in step.everything
 
 
 def test_a_pull_request_from_a_fork_is_refused_and_says_why(tmp_path: Path) -> None:

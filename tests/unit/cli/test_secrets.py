@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kdeploy.cli.secrets import known_secrets
+from kdeploy.cli.secrets import given_secrets, known_secrets
+from kdeploy.config.flags import Flags
 from kdeploy.config.settings import BuildOptions, Settings
 from kdeploy.config.target import Workload
 from kdeploy.model import HttpCheck, Kind
@@ -67,3 +68,11 @@ def test_a_build_secret_is_found_in_each_way_to_name_it(
 def test_the_password_of_a_basic_login_is_a_secret() -> None:
     header = {"Authorization": "Basic dTpodW50ZXIyLXBhc3M="}
     assert "hunter2-pass" in found(checks=(HttpCheck(name="a", url="https://x/", headers=header),))
+
+
+def test_flags_that_make_no_settings_have_secrets_too() -> None:
+    arguments = ("NPM_TOKEN=t0ken-of-npm", "b3BlbnNzaC1r", "REGION=eu-west-1")
+    flags = Flags(build_arg=arguments, verify_http=("/health", "https://ann:pa/ss@x/"))
+    secrets = {secret.reveal() for secret in given_secrets(flags, {"KDEPLOY_REGISTRY_PASSWORD": "hunter2"})}
+    assert {"t0ken-of-npm", "b3BlbnNzaC1r", "pa/ss", "hunter2"} <= secrets
+    assert not secrets & {"eu-west-1", "/health"}

@@ -154,6 +154,15 @@ def test_a_kubeconfig_that_is_wrong_says_how(tmp_path: Path, content: str, said:
     assert said in refusal(kubeconfig=written(tmp_path / "a", content)).message
 
 
+@pytest.mark.parametrize(
+    "value", ["!t0ken x", "*t0ken", "!t0!ken x", '"t0ken" t0ken', "%t0ken", "@t0ken", "t0ken: t0ken"]
+)
+def test_a_kubeconfig_that_is_no_yaml_is_told_by_its_line_and_not_quoted(tmp_path: Path, value: str) -> None:
+    found = refusal(kubeconfig=written(tmp_path / "a", f"users:\n- name: x\n  user: {value}\n"))
+    assert found.message.endswith("is not valid YAML: look at line 3")
+    assert "t0" not in found.message.replace(str(tmp_path), "") + found.hint
+
+
 def test_an_unknown_context_comes_with_the_nearest_names(tmp_path: Path) -> None:
     path = written(tmp_path / "a", config("kind-staging", "prod", current="prod"))
     near = refusal(kubeconfig=path, context="kind-stagin")

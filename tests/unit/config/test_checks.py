@@ -51,10 +51,17 @@ def test_commas_within_a_path_are_its_own() -> None:
     assert parse_check_flags(["/a,b/c"])[0].path == "/a,b/c"
 
 
-def test_the_refusal_of_several_in_one_keeps_the_query_to_itself() -> None:
-    with pytest.raises(ConfigError, match="/health") as caught:
+def test_the_refusal_of_several_in_one_keeps_them_to_itself() -> None:
+    with pytest.raises(ConfigError, match="the 1st --verify-http") as caught:
         parse_check_flags(["/health?token=t0k, /ready"])
     assert "t0k" not in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["https://ann:pa55/w0rd@x.example/h", "https://ann:pa55@x:port/", "pa55", "s:pa55@x"])
+def test_what_cannot_be_parsed_is_not_shown(text: str) -> None:
+    with pytest.raises(ConfigError, match="the 2nd --verify-http is neither") as caught:
+        parse_check_flags(["/health", text])
+    assert "pa55" not in caught.value.message + caught.value.hint
 
 
 def test_durations_become_seconds() -> None:

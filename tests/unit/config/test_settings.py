@@ -241,8 +241,17 @@ def test_a_flag_that_is_no_duration_is_refused_by_its_name(flag: str, text: str)
     assert refused(web(), Flags(**given))[0].startswith(f"--{flag.replace('_', '-')}")
 
 
-def test_a_build_argument_without_a_value_is_refused() -> None:
-    assert refused(web(), Flags(build_arg=("A",)))[1] == "write it as NAME=VALUE"
+@pytest.mark.parametrize("text", ["b3BlbnNzaC1r", "b3Bl+bnNz/aC1r=", "=b3BlbnNzaC1r", "", "b3Bl bnNz=x", "-----b3Bl=x"])
+def test_a_build_argument_that_has_no_variables_name_is_refused_and_not_shown(text: str) -> None:
+    message, hint = refused(web(), Flags(build_arg=("SSH_KEY=-----BEGIN KEY-----", text)))
+    assert message == "the 2nd --build-arg is not NAME=VALUE"
+    assert "b3Bl" not in hint
+
+
+def test_a_build_argument_may_be_empty_and_have_dots_and_dashes_in_its_name() -> None:
+    given = ("A=", " spring.profile-1 = x = y", "_B=1\n2")
+    args = resolve(web(), Flags(build_arg=given)).build.args
+    assert args == (("A", ""), ("spring.profile-1", " x = y"), ("_B", "1\n2"))
 
 
 def test_an_unknown_answer_to_interrupts_is_refused() -> None:
