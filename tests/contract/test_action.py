@@ -124,6 +124,15 @@ def test_a_kubeconfig_is_masked_first_is_in_no_other_line_and_is_gone_at_the_end
     assert step.left() == []
 
 
+def test_secrets_are_masked_before_anything_is_said_of_the_other_inputs(tmp_path: Path) -> None:
+    step = Step(tmp_path, verify_htpp="/", registry_password="hunter2hunter2", kubeconfig=KUBECONFIG)
+    masks = [each.data for each in step.commands if each.name == "add-mask"]
+    assert {"hunter2hunter2", TOKEN} <= set(masks)
+    assert [each.name for each in step.commands][: len(masks)] == ["add-mask"] * len(masks)
+    assert step.log.startswith("::add-mask::")
+    assert [step.code, "no input" in step.errors[0]] == [2, True]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "place"),
     [

@@ -20,12 +20,25 @@ NAMES = sorted(path.name for path in (ROOT / "examples/workflows").glob("*.yml")
 CRASH = "log='no database' exit=7"
 
 
+READ, PUSH = {"contents": "read"}, {"contents": "read", "packages": "write"}
+PERMISSIONS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    "aws-oidc.yml": {"deploy": {"contents": "read", "id-token": "write"}},
+    "build-and-deploy.yml": {"deploy": PUSH},
+    "kind.yml": {"deploy": READ},
+    "promote.yml": {"staging": PUSH, "production": {"contents": "read", "packages": "read"}},
+    "pull-request.yml": {"check": READ},
+    "rollback.yml": {"rollback": READ},
+    "services.yml": {"deploy": PUSH},
+}
+"""Each job's, and no more."""
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_is_careful(name: str) -> None:
     workflow = Workflow.read(name)
     text = (ROOT / "examples/workflows" / name).read_text()
     assert workflow.document["permissions"] == {}
-    assert [job["permissions"]["contents"] for job in workflow.jobs.values()] == ["read"] * len(workflow.jobs)
+    assert {job: workflow.jobs[job]["permissions"] for job in workflow.jobs} == PERMISSIONS[name]
     for job in workflow.jobs.values():
         assert "timeout-minutes" in job
         assert (job.get("concurrency") or workflow.document["concurrency"])["cancel-in-progress"] is False

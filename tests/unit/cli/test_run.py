@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,13 @@ from kdeploy.cli import run
 from kdeploy.cli.run import Body, Result, Session, execute, reported
 from kdeploy.config.flags import Flags
 from kdeploy.errors import BuildError, ClusterError, ConfigError, KdeployError
-from kdeploy.events import BuildOutput, Noted
+from kdeploy.events import BuildOutput, Noted, Phase, PhaseEnded, PhaseStarted
 from kdeploy.model import Outcome, Reason
 from kdeploy.report import renderer as rendering
 from kdeploy.report.value import Report
 from kdeploy.secret import Secret
 from kdeploy.signals import Signals
-from tests.unit.report.github.runner import read_file
+from tests.unit.report.github.runner import commands, read_file
 
 
 class Ran:
@@ -174,6 +175,30 @@ def test_on_github_neither_a_table_nor_a_traceback_has_a_command() -> None:
     assert "Traceback" in told
     rest = [line for line in told.splitlines() if not line.startswith("::error title=")]  # its own, read as a whole
     assert [line for line in rest if line.startswith("::error") or "##[" in line] == []
+
+
+def building(session: Session) -> Result:
+    session.emit(PhaseStarted(phase=Phase.BUILD, detail="web"))
+    session.emit(BuildOutput(line="::error::forged"))
+    session.emit(PhaseEnded(phase=Phase.BUILD, seconds=1.0))
+    return deployed(session)
+
+
+def test_on_github_a_phase_is_a_group_and_foreign_lines_are_fenced_by_a_word_of_each_run() -> None:
+    said = [Ran(building, env={"GITHUB_ACTIONS": "true"}).err for _ in range(2)]
+    fences = [re.findall(r"^::stop-commands::(.*)$", one, re.M) for one in said]
+    assert [len(fence) for fence in fences] == [1, 1]
+    assert fences[0] != fences[1]
+    for text, (word,) in zip(said, fences, strict=True):
+        assert re.fullmatch("[0-9a-f]{32}", word)
+        assert [each.name for each in commands(text)] == ["group", "stop-commands", "endgroup"]
+
+
+def test_on_gitlab_a_phase_is_a_section_and_elsewhere_a_line() -> None:
+    assert "section_start:" in Ran(building, env={"GITLAB_CI": "true"}).err
+    plain = Ran(building).err
+    assert "build" in plain
+    assert [mark for mark in ("::group::", "::stop-commands::", "section_start:") if mark in plain] == []
 
 
 def test_the_report_file_is_written_and_private(tmp_path: Path) -> None:

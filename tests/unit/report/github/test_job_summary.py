@@ -135,6 +135,15 @@ def test_references_are_read_back_as_the_text_itself() -> None:
         assert unescape(references(text)) == text
 
 
+def test_no_two_steps_have_one_delimiter_and_it_cannot_be_guessed(failed_report: Report, tmp_path: Path) -> None:
+    env = {"GITHUB_OUTPUT": str(tmp_path / "output")}
+    for _ in range(2):
+        StepSink(io.StringIO(), redact=Redactor(), env=env).finish(failed_report)
+    found = re.findall(r"^outcome<<(.*)$", (tmp_path / "output").read_text(), re.M)
+    assert len(set(found)) == 2
+    assert [one for one in found if not re.fullmatch("[0-9a-f]{32}", one)] == []
+
+
 def test_a_step_writes_its_outputs_and_its_page_where_the_runner_says(failed_report: Report, tmp_path: Path) -> None:
     output, page, log = tmp_path / "output", tmp_path / "summary", io.StringIO()
     page.write_text("of an earlier step\n")
