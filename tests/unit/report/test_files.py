@@ -18,8 +18,7 @@ from kdeploy.report.files import make_folder, open_private, write_whole
 from kdeploy.report.github.outputs import OUTPUTS, outputs
 from kdeploy.report.junit import junit
 from kdeploy.report.value import Report, Timings
-from tests.unit.report.github.hostile import texts
-from tests.unit.report.github.test_github_commands import hostile_report
+from tests.unit.report.github.hostile import always, hostile_report, texts
 from tests.unit.report.test_report_json import REPORTS
 
 
@@ -93,7 +92,7 @@ def test_the_variables_are_the_outputs_and_none_that_kdeploy_itself_reads(failed
 
 def test_hostile_texts_stay_in_their_variables(failed_report: Report) -> None:
     for text in [*texts(2000), "x" * 5000]:
-        found = read_dotenv(dotenv(outputs(hostile_report(failed_report, text))))
+        found = read_dotenv(dotenv(outputs(hostile_report(failed_report, always(text)))))
         assert len(found) == len(OUTPUTS)
         assert found["DEPLOY_OUTCOME"] == "rolled-back"
 

@@ -2,14 +2,12 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from kdeploy.events import BuildOutput, Event, Judged, Noted, Phase, PhaseEnded, PhaseStarted, Warned
-from kdeploy.model import CheckResult, Culprit, Reason, State, Verdict
+from kdeploy.events import BuildOutput, Phase, PhaseEnded, PhaseStarted
 from kdeploy.report.folding import GITHUB
 from kdeploy.report.github.commands import ENDGROUP, command, error, group, masks
 from kdeploy.report.github.outputs import LARGEST, OUTPUTS, file_text, outputs
@@ -48,46 +46,6 @@ def test_every_line_of_a_secret_and_its_base64_is_masked() -> None:
     assert not {"", "a"} & masked
 
 
-def hostile_report(report: Report, text: str) -> Report:
-    """The report with the text in every field that somebody else may write."""
-    entry = report.deploys[0]
-    assert entry.image is not None
-    image = replace(entry.image, reference=text, repository=text, tag=text, digest=text, previous=text)
-    culprit = Culprit(
-        pod=text, container=text, reason=text, message=text, exit_code=1, restarts=1, log_tail=text, events=(text, text)
-    )
-    checks = (CheckResult(name=text, passed=False, samples=3, failures=3, message=text),)
-    changed = replace(
-        entry, message=text, cluster=text, image=image, revision=text, rolled_back_to=text, url=text,
-        culprits=(culprit,), checks=checks,
-    )  # fmt: skip
-    return replace(report, message=text, hint=text, warnings=(text,), commit=text, deploys=(changed,))
-
-
-def hostile_events(text: str) -> list[Event]:
-    verdict = Verdict(state=State.FAILED, reason=Reason.CRASH_LOOP, message=text)
-    return [
-        PhaseStarted(phase=Phase.BUILD, detail=text),
-        BuildOutput(line=text),
-        Warned(message=text),
-        Noted(message=text),
-        Judged(phase=Phase.ROLLOUT, verdict=verdict),
-    ]
-
-
-def test_no_hostile_text_in_any_field_gives_a_command(failed_report: Report, clock: Any) -> None:
-    for text in HOSTILE:
-        stream = io.StringIO()
-        sink = PlainSink(stream, clock=clock, redact=Redactor(), shows=shows_at(1), token=TOKEN, folding=GITHUB)
-        redactor = Redactor()
-        for event in hostile_events(text):
-            sink.emit(redactor.scrub(event))
-        sink.finish(redactor.scrub(hostile_report(failed_report, text)))
-        found = [each for each in commands(stream.getvalue()) if (each.name, each.data) != ("stop-commands", TOKEN)]
-        assert [each.name for each in found] == ["group", "endgroup"], repr(text)
-        assert found[0].data.startswith("build"), repr(text)
-
-
 def test_each_phase_is_a_group_that_ends_before_the_next_line_that_is_not_its_own(
     failed_report: Report, clock: Any
 ) -> None:
@@ -113,16 +71,6 @@ def test_each_phase_is_a_group_that_ends_before_the_next_line_that_is_not_its_ow
     ]
     assert lines[7] == "::endgroup::"
     assert lines[8].startswith("FAILED: rolled-back")
-
-
-def test_no_hostile_text_in_any_field_forges_an_output(failed_report: Report) -> None:
-    for text in HOSTILE:
-        report = hostile_report(failed_report, text)
-        values = outputs(report, text)
-        assert list(values) == list(OUTPUTS)
-        read = read_file(file_text(values, os.urandom(16).hex()))
-        assert read == values
-        assert (read["outcome"], read["reason"]) == ("rolled-back", "CrashLoop")
 
 
 def test_every_output_is_there_where_nothing_is_known(good_report: Report) -> None:
