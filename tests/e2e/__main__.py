@@ -29,6 +29,8 @@ ROUNDS: Rounds = (
     ("-m", "e2e and not disruptive and not image", "-n", WORKERS, "--dist", "worksteal"),
     ("-m", "e2e and disruptive"),
 )
+WHOLE = "KDEPLOY_E2E_WHOLE"
+"""Set where no test is left out: what all of them together must have done is asked only then."""
 IMAGE: Sequence[str] = ("-m", "e2e and image", "-n", WORKERS, "--dist", "worksteal")
 """The round of the container image, on one version alone: what differs between versions, the others have seen. It comes
 last, since the image is built in it, which keeps both cores busy.
@@ -108,6 +110,7 @@ def _run_on_fresh(version: str, arguments: Sequence[str], rounds: Rounds) -> Tal
 
 def _run(version: str, arguments: Sequence[str], environment: Mapping[str, str], rounds: Rounds) -> Tally:
     start = time.monotonic()
+    environment = {**environment, **({} if arguments else {WHOLE: "1"})}
     cache = ("-o", f"cache_dir=.pytest_cache/e2e-{version}")
     codes = [_round([*chosen, *cache, *arguments], {**os.environ, **environment}) for chosen in rounds]
     allowed = {0, NOTHING_RUN} if arguments else {0}

@@ -41,6 +41,11 @@ class Scene:
         return self.place.cluster
 
     @property
+    def kubeconfig(self) -> Path:
+        """Of who runs kdeploy here, with the rights of examples/rbac.yaml."""
+        return Path(self.program.environment["KUBECONFIG"])
+
+    @property
     def namespace(self) -> str:
         """The test's own."""
         return self.kube.namespace

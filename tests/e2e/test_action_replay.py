@@ -42,7 +42,7 @@ def job(scene: Scene, image: str) -> Job:
 
 def inputs(scene: Scene, **more: str) -> dict[str, str]:
     """What a workflow's `with:` gives."""
-    return {"kubeconfig": scene.cluster.kubeconfig.read_text(), "report": REPORT, **more}
+    return {"kubeconfig": scene.kubeconfig.read_text(), "report": REPORT, **more}
 
 
 def ended(step: Ended, job: Job, code: int, outcome: str, reason: str) -> Ended:

@@ -116,11 +116,11 @@ class Stage:
         }
 
     def make_user(self) -> str:
-        """A service account that may do all in its namespace; its token."""
+        """A service account with the example's Role; its token."""
         kube = self.scene.kube
         kube("create", "serviceaccount", "canary")
         account = f"--serviceaccount={self.scene.namespace}:canary"
-        kube("create", "rolebinding", "canary", "--clusterrole=cluster-admin", account)
+        kube("create", "rolebinding", "canary", "--role=kdeploy-deployments", account)
         return kube("create", "token", "canary").strip()
 
     def make_workload(self) -> None:

@@ -65,7 +65,7 @@ def test_gitlab_and_jenkins_run_their_own_shell_in_it(scene: Scene, docker: Dock
     scene.create()
     scene.checkout.commit(good("one"))
     script = "set -e\ncd /builds\nkdeploy deploy\n"
-    files = ("-v", f"{scene.checkout.folder}:/builds", "-v", f"{scene.cluster.kubeconfig}:/kubeconfig:ro")
+    files = ("-v", f"{scene.checkout.folder}:/builds", "-v", f"{scene.kubeconfig}:/kubeconfig:ro")
     socket = ("-v", f"{scene.cluster.docker_host.removeprefix('unix://')}:/var/run/docker.sock")
     variables = ("-e", "KUBECONFIG=/kubeconfig", "-e", "GITLAB_CI=true")
     words = ("run", "--rm", "-i", "--network=host", *files, *socket, *variables, *SHELL, image, "sh")

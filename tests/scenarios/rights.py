@@ -1,6 +1,7 @@
 """kdeploy runs in the tests as it does in production: with the rights of examples/rbac.yaml, and no others."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "rbac.yaml"
 USER = "kdeploy"
 ASKING = "authorization.k8s.io"
 """Everybody may ask what he may do (system:basic-user)."""
+
+KINDS = ("Deployment", "StatefulSet", "DaemonSet")
+_REFUSED = 403
 
 Rule = tuple[str, str, str]
 """API group, resource, verb."""
@@ -39,6 +43,23 @@ def asked_rule(event: dict[str, Any]) -> Rule:
     about = event["objectRef"]
     resource = "/".join(filter(None, (about["resource"], about.get("subresource"))))
     return about.get("apiGroup", ""), resource, event["verb"]
+
+
+def used_rules(events: Iterable[dict[str, Any]]) -> dict[str, set[Rule]]:
+    """The rules that requests needed and had, by kind of workload: a namespace's one kind is what its pods are of. What
+    was done in a namespace of several kinds says nothing.
+    """
+    plurals = {f"{kind.lower()}s": kind for kind in KINDS}
+    kinds, used = defaultdict(set), defaultdict(set)
+    for event in events:
+        about = event.get("objectRef") or {}
+        if event["responseStatus"]["code"] == _REFUSED or about.get("apiGroup") == ASKING or "resource" not in about:
+            continue
+        used[about.get("namespace", "")].add(asked_rule(event))
+        if about["resource"] in plurals:
+            kinds[about.get("namespace", "")].add(plurals[about["resource"]])
+    of_one = {namespace: kind for namespace, (kind, *others) in kinds.items() if not others}
+    return {kind: set().union(*(used[name] for name, one in of_one.items() if one == kind)) for kind in KINDS}
 
 
 def _read() -> list[dict[str, Any]]:
