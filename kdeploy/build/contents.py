@@ -19,6 +19,10 @@ from kdeploy.errors import ConfigError
 
 _CHUNK = 1 << 20
 _GIT = ".git"
+_MODE = 0o7105
+"""What counts of a mode: may its owner execute it, may others read and execute it, and the special bits. Who may write
+is the checkout's umask's doing, and an image of the same commit is the same on machines of different ones.
+"""
 Check = Callable[[], object]
 """Called between the pieces of what is read, as nobody knows how much there is; may raise TimeoutError."""
 
@@ -123,18 +127,19 @@ def _entries(folder: str) -> list[tuple[str, bool]]:
 
 
 def _content(path: Path, check: Check) -> str:
-    """The mode, and for a file a hash of what it holds, for a link where it leads."""
+    """The kind and mode, and for a file a hash of what it holds, for a link where it leads."""
     try:
         mode = path.lstat().st_mode
+        shown = f"{stat.S_IFMT(mode) | (mode & _MODE):o}"
         if stat.S_ISLNK(mode):
-            return f"{mode:o} {hashlib.sha256(os.fsencode(path.readlink())).hexdigest()}"
+            return f"{shown} {hashlib.sha256(os.fsencode(path.readlink())).hexdigest()}"
         if not stat.S_ISREG(mode):
-            return f"{mode:o}"
+            return shown
         digest = hashlib.sha256()
         with path.open("rb", buffering=0) as file:
             while chunk := file.read(_CHUNK):
                 check()
                 digest.update(chunk)
-        return f"{mode:o} {digest.hexdigest()}"
+        return f"{shown} {digest.hexdigest()}"
     except OSError as error:
         return f"error {error.errno}"

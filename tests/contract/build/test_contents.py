@@ -34,6 +34,7 @@ def test_the_same_commit_has_the_same_inputs_wherever_it_is_checked_out(repo: Pa
     assert inputs(repo) == inputs(tmp_path / "again") != ""
     os.utime(repo / "app", (1, 1))
     (repo / ".git" / "more").write_text("git's own")
+    (repo / "app").chmod(0o664)  # another umask
     assert inputs(repo) == inputs(tmp_path / "again")
 
 
