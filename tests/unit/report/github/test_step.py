@@ -29,12 +29,14 @@ def test_every_output_is_written_for_every_outcome(
     report = replace(full, outcome=outcome, exit_code=outcome.exit_code, deploys=entries)
     output, page, log = tmp_path / "output", tmp_path / "page", io.StringIO()
     env = {"GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(page)}
-    StepSink(log, redact=Redactor(), env=env, report="report.json").finish(report)
+    file = tmp_path / "report.json"
+    file.touch()
+    StepSink(log, redact=Redactor(), env=env, report=str(file)).finish(report)
 
     written = read_file(output.read_text())
     assert list(written) == list(OUTPUTS)
     assert len(OUTPUTS) == 11
-    assert (written["outcome"], written["reason"], written["report"]) == (outcome.value, "CrashLoop", "report.json")
+    assert (written["outcome"], written["reason"], written["report"]) == (outcome.value, "CrashLoop", str(file))
     assert (written["duration-seconds"], written["time-to-verdict-seconds"]) == ("66.000", "51.000")
     assert {written[name] for name in OF_A_TARGET} == {"plain" if known else ""}
     assert [each.name for each in commands(log.getvalue())] == (["error"] if outcome.exit_code else [])
