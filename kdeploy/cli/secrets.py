@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from kdeploy.build.source import COMMIT_VARIABLES
 from kdeploy.config.flags import Flags
 from kdeploy.config.settings import Settings
 from kdeploy.model import HttpCheck
@@ -22,12 +23,19 @@ PLAIN = frozenset({"accept", "accept-language", "content-type", "host", "user-ag
 """Headers that hold no secret: masking their values would mask ordinary words everywhere."""
 
 
-def known_secrets(settings: Settings, env: Mapping[str, str]) -> Iterator[Secret]:
-    """Those that the settings name or hold. A file that cannot be read is the builder's to complain about."""
+def known_secrets(settings: Settings, env: Mapping[str, str], names: Sequence[str] = ()) -> Iterator[Secret]:
+    """Those that the settings name or hold. A file that cannot be read is the builder's to complain about.
+
+    A build argument that is a part of what outputs name is none, whatever it is called: CACHE_KEY=web would mask the
+    reference of the image. `names`: what they name besides the settings, the kubeconfig's context.
+    """
     yield from (Secret(env[name]) for name in PRIVATE if env.get(name))
     for check in settings.checks:
         yield from _of_check(check)
-    yield from (Secret(value) for name, value in settings.build.args if is_secret(name, value))
+    own = (*_names_in(settings, env), *names)
+    for name, value in settings.build.args:
+        if is_secret(name, value) and not any(value in text for text in own):
+            yield Secret(value)
     for specification in settings.build.secrets:
         value = _of_build(specification, env)
         if value:
@@ -47,6 +55,14 @@ def given_secrets(flags: Flags, env: Mapping[str, str]) -> Iterator[Secret]:
     for text in flags.verify_http:
         user = text.partition("://")[2].rpartition("@")[0]
         yield from (Secret(user), Secret(user.partition(":")[2]))
+
+
+def _names_in(settings: Settings, env: Mapping[str, str]) -> Iterator[str]:
+    """Names that outputs must go on showing."""
+    yield from (str(settings.workload), *settings.containers)
+    given = (settings.namespace, settings.context, settings.service, settings.environment, settings.url)
+    image = (settings.image and str(settings.image), settings.build.push_repository, settings.tag, settings.commit)
+    yield from (name for name in (*given, *image, *map(env.get, COMMIT_VARIABLES)) if name)
 
 
 def _of_check(check: HttpCheck) -> Iterator[Secret]:

@@ -7,6 +7,7 @@ import getpass
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,11 +23,12 @@ from kdeploy.cluster.connect import connect
 from kdeploy.cluster.kubeconfig import choose_context, default_namespace
 from kdeploy.config.file import find_config
 from kdeploy.config.settings import Settings, resolve
-from kdeploy.errors import ConfigError
+from kdeploy.errors import ConfigError, KdeployError
 from kdeploy.events import Warned
 from kdeploy.model import Image, Target
 from kdeploy.ports import Builder, BuildRequest, Registry
 from kdeploy.provenance import Provenance, new_deploy_id, provenance
+from kdeploy.secret import is_secret
 from kdeploy.story.request import DeployRequest, RollbackRequest
 from kdeploy.story.run import Edges
 from kdeploy.verify.http import HttpProber
@@ -41,9 +43,18 @@ def load_settings(session: Session) -> Settings:
         for secret in given_secrets(session.flags, session.env):
             session.redactor.add(secret)
         raise
-    for secret in known_secrets(settings, session.env):
+    for secret in known_secrets(settings, session.env, _names_in_kubeconfig(session, settings)):
         session.redactor.add(secret)
     return settings
+
+
+def _names_in_kubeconfig(session: Session, settings: Settings) -> tuple[str, ...]:
+    """Context and namespace, read where a build argument may be a part of them. What is wrong is told when needed."""
+    if any(is_secret(*argument) for argument in settings.build.args):
+        with suppress(KdeployError, OSError, ValueError):
+            context = choose_context(kubeconfig=settings.kubeconfig, context=settings.context, environ=session.env)
+            return context.name, default_namespace(settings.namespace, context)
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from kdeploy.config.flags import Flags
 from kdeploy.config.settings import BuildOptions, Settings
 from kdeploy.config.target import Workload
 from kdeploy.model import HttpCheck, Kind
+from kdeploy.reference import Reference
 
 
 def found(
@@ -35,6 +36,24 @@ def test_a_password_in_a_url_is_a_secret() -> None:
 def test_a_build_argument_is_a_secret_by_its_name() -> None:
     args = (("NPM_TOKEN", "t0ken-of-npm"), ("PUBLIC_KEY", "ssh-rsa AAAA"), ("AUTH", "basic"), ("REGION", "eu-west-1"))
     assert found(args=args) == {"t0ken-of-npm"}
+
+
+@pytest.mark.parametrize(
+    "value", ["acme/shop-web", "ghcr.io", "cluster-eu", "production", "shop-web", "deployment", "0a1b2c3d", "eu-west"]
+)
+def test_a_build_argument_that_outputs_must_go_on_naming_is_none(value: str) -> None:
+    settings = Settings(
+        workload=Workload(kind=Kind.DEPLOYMENT, name="shop-web"),
+        namespace="production",
+        context="cluster-eu",
+        image=Reference(repository="ghcr.io/acme/shop-web"),
+        build=BuildOptions(args=(("CACHE_KEY", value),)),
+    )
+    assert not list(known_secrets(settings, {"GITHUB_SHA": "0a1b2c3d" * 5}, ["eu-west-1"]))
+
+
+def test_a_build_argument_in_which_a_name_stands_is_a_secret_all_the_same() -> None:
+    assert found(args=(("CACHE_KEY", "web-t0ken"),)) == {"web-t0ken"}
 
 
 def test_the_logins_of_the_environment_are_secrets() -> None:
