@@ -32,7 +32,7 @@ from kdeploy.report.renderer import Renderer, renderer, wants_live
 from kdeploy.report.sinks import PlainSink, Sink, shows_at
 from kdeploy.report.value import Report, Timings
 from kdeploy.report.wording import defused
-from kdeploy.secret import GITHUB_TOKEN, Secret
+from kdeploy.secret import GITHUB_TOKEN, PRIVATE, Secret
 from kdeploy.signals import Signals
 from kdeploy.text import one_line
 
@@ -92,8 +92,11 @@ def run_command(flags: Flags, body: Body) -> NoReturn:
 
     At once: all is written and closed by now, and to take every imported module apart would cost another 100 ms.
     """
+    env = dict(os.environ)
+    for name in PRIVATE:  # libraries start programs too, and hand on this process's own environment
+        os.environ.pop(name, None)
     with Signals() as signals:
-        code = _execute(flags, body, signals, env=os.environ, out=sys.stdout, err=sys.stderr)
+        code = _execute(flags, body, signals, env=env, out=sys.stdout, err=sys.stderr)
         _flush()
         end_all()
         remove_all()

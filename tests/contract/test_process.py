@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -143,3 +144,27 @@ def test_no_child_gets_the_secrets_among_kdeploys_own_variables(is_own: bool, mo
         monkeypatch.setenv(name, value)
     told = run(["env"], env=None if is_own else {"PATH": os.defpath, **given}).text.splitlines()
     assert [name for name in given if any(line.startswith(f"{name}=") for line in told)] == ["KDEPLOY_TIMEOUT"]
+
+
+COMMAND = """
+from docker.credentials import Store
+from kdeploy.cli.run import Result, run_command
+from kdeploy.config.flags import Flags
+
+def body(session):
+    Store("spy").get("registry.example")
+    return Result(exit_code=len(session.env["KDEPLOY_GITHUB_TOKEN"]))
+
+run_command(Flags(), body)
+"""
+
+
+def test_no_program_that_a_library_starts_gets_them_either(tmp_path: Path) -> None:
+    helper, seen = tmp_path / "docker-credential-spy", tmp_path / "seen"
+    helper.write_text(f"""#!/bin/sh\nenv >{seen}\necho '{{"Username": "u", "Secret": "s"}}'\n""")
+    helper.chmod(0o755)
+    given = {"KDEPLOY_REGISTRY_PASSWORD": "canary-1", "KDEPLOY_GITHUB_TOKEN": "canary-2", "KDEPLOY_TIMEOUT": "10m"}
+    env = {"PATH": f"{tmp_path}:{os.defpath}", **given}
+    assert subprocess.run([sys.executable, "-c", COMMAND], env=env, check=False).returncode == len("canary-2")
+    assert "KDEPLOY_TIMEOUT=10m" in seen.read_text()
+    assert "canary" not in seen.read_text()
