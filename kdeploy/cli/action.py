@@ -72,12 +72,13 @@ def _start() -> None:
 
 def prepare(env: MutableMapping[str, str], workspace: Path, log: TextIO) -> list[str]:
     """The command line that the inputs ask for; what has no flag becomes a variable in `env`. Secrets are masked before
-    anything is printed. Raises ConfigError.
+    anything is printed, where a runner reads `log`: the command to mask one holds it. Raises ConfigError.
     """
     given = {name: env.pop(f"{PREFIX}{name.upper()}", "").strip() for name in SECRETS}
-    hidden = [*given.values(), *_values_of(given[KUBECONFIG])]
-    log.write("".join(f"{line}\n" for text in dict.fromkeys(hidden) for line in masks(Secret(text))))
-    log.flush()
+    if env.get("GITHUB_ACTIONS") == "true":
+        hidden = [*given.values(), *_values_of(given[KUBECONFIG])]
+        log.write("".join(f"{line}\n" for text in dict.fromkeys(hidden) for line in masks(Secret(text))))
+        log.flush()
     inputs = read_inputs(env, given, has_config=any((workspace / name).is_file() for name in NAMES))
     if given[KUBECONFIG] and ":" not in given[KUBECONFIG]:
         raise ConfigError("the input kubeconfig holds none", hint="give the file's content as it is, and not in base64")

@@ -22,7 +22,9 @@ KUBECONFIG = f"apiVersion: v1\nkind: Config\nusers:\n- name: ci\n  user:\n    to
 class Step:
     """One run of the action."""
 
-    def __init__(self, folder: Path, *arguments: str, event: str = "", path: str = "", **inputs: str) -> None:
+    def __init__(
+        self, folder: Path, *arguments: str, event: str = "", path: str = "", runner: str = "true", **inputs: str
+    ) -> None:
         for name in ("home", "workspace", "tmp"):
             (folder / name).mkdir(exist_ok=True)
         self.folder, output = folder, folder / "output"
@@ -33,7 +35,7 @@ class Step:
             "CI": "true",
         }
         env |= {
-            "GITHUB_ACTIONS": "true",
+            "GITHUB_ACTIONS": runner,
             "GITHUB_OUTPUT": str(output),
             "GITHUB_STEP_SUMMARY": str(folder / "summary"),
             "GITHUB_WORKSPACE": str(folder / "workspace"),
@@ -190,6 +192,14 @@ def test_secrets_are_masked_and_the_report_is_in_the_workspace(tmp_path: Path) -
     assert set(secrets.values()) <= masks
     report = tmp_path / "workspace" / step.outputs["report"]
     assert json.loads(report.read_text())["outcome"] == step.outputs["outcome"]
+
+
+@pytest.mark.parametrize("runner", ["", "false"])
+def test_where_no_runner_reads_the_log_no_secret_is_written_to_it(tmp_path: Path, runner: str) -> None:
+    password = "hunter2hunter2"
+    step = Step(tmp_path, runner=runner, target="deployment/web", registry_password=password, kubeconfig=KUBECONFIG)
+    assert step.code == 2
+    assert not [secret for secret in (password, TOKEN, "add-mask") if secret in step.log + step.out]
 
 
 def test_with_arguments_it_is_kdeploy(tmp_path: Path) -> None:
