@@ -9,11 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from kdeploy.address import proxies
 from kdeploy.build.source import COMMIT_VARIABLES
 from kdeploy.config.flags import Flags
 from kdeploy.config.settings import Settings
 from kdeploy.model import HttpCheck
-from kdeploy.secret import PRIVATE, Secret, is_secret
+from kdeploy.secret import PRIVATE, Secret, is_secret, password_in
 
 LARGEST = 64 * 1024
 """Bytes: a larger file is no token, and looking for it in each line would cost too much."""
@@ -30,6 +31,8 @@ def known_secrets(settings: Settings, env: Mapping[str, str], names: Sequence[st
     reference of the image. `names`: what they name besides the settings, the kubeconfig's context.
     """
     yield from (Secret(env[name]) for name in PRIVATE if env.get(name))
+    for address in proxies(env).values():
+        yield from _of_address(address if "://" in address else f"http://{address}")
     for check in settings.checks:
         yield from _of_check(check)
     own = (*_names_in(settings, env), *names)
@@ -75,8 +78,11 @@ def _of_check(check: HttpCheck) -> Iterator[Secret]:
         yield from (Secret(part.partition("=")[2].strip()) for part in value.split(";") if "=" in part)
     for _, value in parse_qsl(urlsplit(check.url or check.path or "").query):
         yield Secret(value)
-    password = urlsplit(check.url or "").password
-    if password:
+    yield from _of_address(check.url or "")
+
+
+def _of_address(address: str) -> Iterator[Secret]:
+    if password := password_in(address):
         yield from (Secret(password), Secret(unquote(password)))
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from kdeploy.address import refuse_unreadable
 from kdeploy.build import inspect_source, open_builder, open_history, open_registry, request_build
 from kdeploy.cli.files import files_of
 from kdeploy.cli.login import docker_env
@@ -36,13 +37,14 @@ from kdeploy.verify.portforward import ApiEndpoint, PortForwarder
 
 
 def load_settings(session: Session) -> Settings:
-    """Reads kdeploy.yaml, if there is one, and decides every setting. Raises ConfigError."""
+    """Reads kdeploy.yaml, if there is one, and decides every setting. Raises ConfigError, for a bad proxy too."""
     try:
         settings = resolve(find_config(session.flags.config, Path()), session.flags)
     except ConfigError:
         for secret in given_secrets(session.flags, session.env):
             session.redactor.add(secret)
         raise
+    refuse_unreadable(session.env)
     for secret in known_secrets(settings, session.env, _names_in_kubeconfig(session, settings)):
         session.redactor.add(secret)
     return settings

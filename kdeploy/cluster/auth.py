@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import urllib3
+from urllib3.exceptions import LocationValueError
 
 from kdeploy.bounded import bounded
 from kdeploy.clock import Deadline
@@ -79,7 +80,13 @@ def open_session(context: Context, deadline: Deadline) -> Session:
         configuration = _in_time(partial(_load, context, (*own, *context.paths), folder), context, deadline)
         tls = _tls(configuration) if context.server.startswith("https://") else None
     _set_transport(configuration, context)
-    pools = [RESTClientObject(configuration).pool_manager for _ in range(2)]
+    try:
+        pools = [RESTClientObject(configuration).pool_manager for _ in range(2)]
+    except (LocationValueError, ImportError):  # ImportError: what SOCKS takes is not installed
+        name = "proxy-url in the kubeconfig" if context.own_proxy else "HTTPS_PROXY (HTTP_PROXY, ALL_PROXY)"
+        raise ConfigError(
+            f"{name} is no address of an HTTP proxy", hint="write http://HOST:PORT, or take the proxy out"
+        ) from None
     if tls is not None:
         for pool in pools:
             for key in ("ca_certs", "ca_cert_data", "cert_file", "key_file"):

@@ -38,7 +38,7 @@ def connect(
             hide(secret)
         return session
 
-    for secret in secrets_of(context.plugin) if context.plugin else ():
+    for secret in (*context.secrets, *(secrets_of(context.plugin) if context.plugin else ())):
         hide(secret)
     transport = Transport(log_in(login_by), clock, log_in)
     return KubernetesCluster(context.name, transport, clock, silence, namespace=context.namespace, hide=hide)

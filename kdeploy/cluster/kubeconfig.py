@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from kdeploy.address import ESCAPES, is_readable, without_login
 from kdeploy.cluster.plugin import Plugin, plugin_of
 from kdeploy.errors import ConfigError
 from kdeploy.model import Obj
+from kdeploy.secret import Secret, password_in
 from kdeploy.text import one_line
 
 IN_CLUSTER = "in-cluster"
@@ -35,7 +37,8 @@ class Context:
 
     `namespace` is the one that the context (or the service account's folder) names, None where it names none.
     `user` is the name of the context's user, `impersonate` are headers for that user's `as` fields, `plugin` logs in as
-    that user; `own_proxy` is true where the context names a proxy itself (`proxy-url`).
+    that user; `own_proxy` is true where the context names a proxy itself (`proxy-url`). `secrets`: passwords in the
+    addresses of both; `server` has none.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Context:
     impersonate: tuple[tuple[str, str], ...] = ()
     plugin: Plugin | None = None
     own_proxy: bool = False
+    secrets: tuple[Secret, ...] = ()
 
 
 def default_namespace(flag: str | None, context: Context) -> str:
@@ -146,16 +150,24 @@ def _from_files(paths: tuple[str, ...], wanted: str | None) -> Context:
     server = cluster.get("server")
     if not isinstance(server, str) or not server.startswith(("https://", "http://")):
         raise ConfigError(f"the cluster of context {one_line(name)!r} has no server address", hint=f"correct {where}")
+    addresses = {"server": server, "proxy-url": str(cluster.get("proxy-url") or "")}
+    for key, address in addresses.items():
+        if address and not is_readable(address):
+            raise ConfigError(
+                f"the {key} of the cluster of context {one_line(name)!r} cannot be read as an address",
+                hint=f"correct {where}; {ESCAPES}",
+            )
     user = _referred(documents, "user", name, chosen) if chosen.get("user") else {}
     return Context(
         name=name,
-        server=server.rstrip("/"),
+        server=without_login(server.rstrip("/")),
         namespace=str(chosen["namespace"]) if chosen.get("namespace") else None,
         paths=paths,
         user=str(chosen.get("user") or ""),
         impersonate=tuple(_impersonation(user)),
         plugin=_plugin(paths, documents, chosen),
         own_proxy=bool(cluster.get("proxy-url")),
+        secrets=tuple(Secret(password) for address in addresses.values() if (password := password_in(address))),
     )
 
 

@@ -17,7 +17,7 @@ from kdeploy.cluster.connect import connect
 from kdeploy.cluster.kubeconfig import Context, choose_context
 from kdeploy.cluster.plugin import Plugin, secrets_of
 from kdeploy.errors import ClusterError, ConfigError, UnreachableError
-from kdeploy.model import Outcome, Reason, Target
+from kdeploy.model import Kind, Outcome, Reason, Target
 from kdeploy.secret import Secret
 from tests.contract.api_server import ApiServer, eventually, running
 from tests.contract.cluster.conftest import Connect, fill, kubeconfig
@@ -327,6 +327,32 @@ def test_the_environments_proxy_is_used_but_not_for_loopback(
     monkeypatch.setenv("NO_PROXY", "acme")
     path = kubeconfig(tmp_path, far.server)
     assert open_session(choose_context(kubeconfig=path, context=None, environ={}), in_time()).pool.proxy is None
+
+
+@pytest.mark.filterwarnings("ignore:SOCKS support")
+@pytest.mark.parametrize("proxy", ["socks9://user:canary@proxy", "socks5://proxy:1080", "proxy.example:3128"])
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_proxy_that_cannot_be_used_is_told_and_not_shown(
+    proxy: str, is_own: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_own:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+    more: dict[str, Any] = {"proxy-url": proxy} if is_own else {}
+    path = kubeconfig(tmp_path, "https://k8s.acme:6443", **more)
+    with pytest.raises(ConfigError, match="proxy-url" if is_own else "HTTPS_PROXY") as caught:
+        open_session(choose_context(kubeconfig=path, context=None, environ={}), in_time())
+    assert "canary" not in caught.value.message + caught.value.hint
+
+
+def test_a_password_in_the_servers_address_is_not_shown(tmp_path: Path) -> None:
+    path, hidden = kubeconfig(tmp_path, "http://admin:canary@127.0.0.1:9"), list[str]()
+    context = choose_context(kubeconfig=path, context=None, environ={})
+    cluster = connect(context, SystemClock(), hide=lambda secret: hidden.append(secret.reveal()))
+    with pytest.raises(UnreachableError, match=r"nothing answers at http://127\.0\.0\.1:9 ") as caught:
+        cluster.preflight(Target(kind=Kind.DEPLOYMENT, name="web", namespace="shop"), soon(1))
+    cluster.close()
+    assert "admin" not in caught.value.message
+    assert "canary" in hidden
 
 
 def test_a_service_account_is_read_in_a_pod(

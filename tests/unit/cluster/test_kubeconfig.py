@@ -46,6 +46,23 @@ def test_the_flag_chooses_another_context(tmp_path: Path) -> None:
     assert chosen(written(tmp_path / "a", config("dev", "prod", current="prod")), "dev").name == "dev"
 
 
+@pytest.mark.parametrize("key", ["server", "proxy-url"])
+def test_an_address_that_cannot_be_read_is_refused_and_not_shown(tmp_path: Path, key: str) -> None:
+    found = config("dev", current="dev")
+    found["clusters"][0]["cluster"][key] = "http://user:canary#pw@host:3128"
+    with pytest.raises(ConfigError, match=f"the {key} of the cluster of context 'dev'") as caught:
+        chosen(written(tmp_path / "a", found))
+    assert "canary" not in caught.value.message + caught.value.hint
+
+
+def test_the_passwords_of_addresses_are_secrets_and_the_servers_is_left_out(tmp_path: Path) -> None:
+    found = config("dev", current="dev")
+    found["clusters"][0]["cluster"] = {"server": "https://a:b@c:d@host:6443/k8s/", "proxy-url": "http://u:pw@proxy:1"}
+    context = chosen(written(tmp_path / "a", found))
+    assert context.server == "https://host:6443/k8s"
+    assert {secret.reveal() for secret in context.secrets} >= {"pw"}
+
+
 def test_a_namespace_comes_from_the_flag_the_context_or_is_default(tmp_path: Path) -> None:
     context = chosen(written(tmp_path / "a", config("dev", current="dev")))
     assert default_namespace("mine", context) == "mine"
