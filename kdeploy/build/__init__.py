@@ -124,14 +124,14 @@ def choose_engine(name: str, env: Mapping[str, str], deadline: Deadline) -> Choi
     return choose(name, env, deadline)
 
 
-def refuse_unbuildable(options: BuildOptions, no_engine: str) -> None:
-    """Raises BuildError for a Dockerfile that the builder without an engine cannot follow. Asks no registry.
+def refuse_unbuildable(options: BuildOptions, engine: str, env: Mapping[str, str], no_engine: str = "") -> None:
+    """Raises BuildError, ConfigError for what this engine cannot be given; see `examine`. Asks no registry.
 
     `no_engine`: why there is none, "" where none was looked for.
     """
     from kdeploy.build.examine import refuse_unbuildable as refuse
 
-    refuse(options, no_engine)
+    refuse(options, engine, env, no_engine)
 
 
 def needs_engine(options: BuildOptions) -> str:

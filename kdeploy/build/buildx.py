@@ -14,12 +14,20 @@ from pathlib import Path
 from kdeploy.build.engine import Find, Hide, Log, pushed_name, text_of
 from kdeploy.build.failure import build_failure, last_lines, timed_out
 from kdeploy.clock import Deadline
-from kdeploy.errors import BuildError
+from kdeploy.errors import BuildError, ConfigError
 from kdeploy.model import Image
 from kdeploy.ports import BuildRequest
 from kdeploy.process import Stream, stream
-from kdeploy.secret import is_secret
+from kdeploy.secret import PRIVATE, is_secret
+from kdeploy.text import one_line
 
+_CLIENTS = (
+    *("AWS_", "AZURE_", "BUILDKIT_", "BUILDX_", "CLOUDSDK_", "DOCKER_"),
+    *("GOOGLE_APPLICATION_CREDENTIALS", "SSH_AUTH_SOCK"),
+)
+"""How variables begin that docker, buildx or a credential helper reads."""
+
+_WORDS = re.compile(r"\w+")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -38,12 +46,15 @@ class BuildxBuilder:
         return "docker buildx"
 
     def build_and_push(self, request: BuildRequest, output: Callable[[str], None], timeout: float) -> Image:
-        """See `ports.Builder`. The digest is the pushed manifest's or index's, never the image id of --iidfile."""
+        """See `ports.Builder`. The digest is the pushed manifest's or index's, never the image id of --iidfile.
+
+        Raises ConfigError for a secret that cannot be kept off the command line.
+        """
         log, deadline = Log(output=output, hide=self.hide), Deadline(time.monotonic, timeout)
         with tempfile.TemporaryDirectory(prefix="kdeploy-") as folder:
             metadata = Path(folder, "metadata.json")
             own = os.environ if self.env is None else self.env
-            hidden = hidden_args(request, own)
+            hidden = hidden_args(request.args, request.secrets, own)
             command = buildx_command(request, str(metadata), hidden)
             try:
                 code = self.stream(command, line=log, timeout=timeout, env={**own, **hidden})
@@ -79,17 +90,22 @@ def buildx_command(request: BuildRequest, metadata_file: str, hidden: Collection
     return [*command, request.context]
 
 
-def hidden_args(request: BuildRequest, env: Mapping[str, str]) -> dict[str, str]:
+def hidden_args(args: Mapping[str, str], secrets: Collection[str], env: Mapping[str, str]) -> dict[str, str]:
     """Build arguments that are secrets by their names: buildx takes them from its environment, since every user of the
-    machine may read a command line. Not those that would change the client itself: its own variables, in `env` too.
+    machine may read a command line. There they go before what `env` has under the same name.
+
+    Raises ConfigError where that would change what the client itself does, or a build secret of that name.
     """
-    return {
-        name: value
-        for name, value in request.args.items()
-        if is_secret(name, value)
-        and env.get(name, value) == value
-        and not name.startswith(("DOCKER_", "BUILDX_", "BUILDKIT_", "AWS_", "SSH_"))
-    }
+    hidden = {name: value for name, value in args.items() if is_secret(name, value)}
+    for name, value in hidden.items():
+        is_read = name.startswith(_CLIENTS) or any(name in _WORDS.findall(each) for each in secrets)
+        if name in PRIVATE or (is_read and env.get(name) != value):
+            raise ConfigError(
+                f"the build argument {one_line(name, 80)} is a secret by its name, and would stand on the command line:"
+                " from its environment docker itself, or a build secret, would take it too",
+                hint="make it a build secret (secrets: in kdeploy.yaml), which no image keeps, or give it another name",
+            )
+    return hidden
 
 
 def _digest_in(metadata: Path) -> str | None:

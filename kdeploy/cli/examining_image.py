@@ -70,8 +70,8 @@ def _builder(session: Session, settings: Settings | None, questions: Questions) 
 
     def look(deadline: Deadline) -> Check:
         choice = choose_engine(name, session.env, deadline)
-        if settings is not None and choice.engine == "layers":
-            refuse_unbuildable(settings.build, choice.no_engine)
+        if settings is not None:
+            refuse_unbuildable(settings.build, choice.engine, session.env, choice.no_engine)
         return judge_builder(choice.engine, choice.problems)
 
     return questions.ask("builder", look)

@@ -56,6 +56,7 @@ class Buildx:
     metadata: object = None
     is_slow: bool = False
     commands: list[list[str]] = field(default_factory=list)
+    env: Mapping[str, str] | None = None
 
     def __call__(
         self,
@@ -66,6 +67,7 @@ class Buildx:
         env: Mapping[str, str] | None = None,
     ) -> int:
         self.commands.append(list(command))
+        self.env = env
         for each in self.lines:
             line(each)
         if self.is_slow:
@@ -85,13 +87,53 @@ def test_the_command_line_of_buildx_says_everything_as_arguments_of_their_own() 
     request = replace(
         REQUEST, target="app", secrets=("id=npm,env=NPM",), platforms=("linux/amd64", "linux/arm64"), context="/s; rm x"
     )
-    assert buildx_command(request, "/tmp/m", hidden_args(request, {})) == [
+    assert buildx_command(request, "/tmp/m", hidden_args(request.args, request.secrets, {})) == [
         *("docker", "buildx", "build", "--push", "--progress", "plain", "--metadata-file", "/tmp/m"),
         *("--tag", f"reg.example/acme/web:{COMMIT}", "--file", "/src/Dockerfile"),
         *("--label", f"{REVISION_LABEL}={COMMIT}", "--label", f"{INPUTS_LABEL}=inputs"),
         *("--build-arg", "TOKEN", "--secret", "id=npm,env=NPM"),
         *("--platform", "linux/amd64,linux/arm64", "--target", "app", "/s; rm x"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "env"),
+    [
+        ("NPM_TOKEN", {}),
+        ("NPM_TOKEN", {"NPM_TOKEN": "another"}),
+        ("SSH_PRIVATE_KEY", {}),
+        ("AWS_SECRET_ACCESS_KEY", {"AWS_SECRET_ACCESS_KEY": "canary-value"}),
+    ],
+)
+def test_a_secret_argument_is_in_the_environment_of_buildx_alone(name: str, env: dict[str, str]) -> None:
+    program = Buildx(metadata={"containerimage.digest": DIGEST})
+    build_by(program, replace(REQUEST, args={name: "canary-value"}, secrets=("id=npm,env=MY_NPM_TOKEN",)), env=env)
+    assert "canary-value" not in " ".join(program.commands[0])
+    assert name in program.commands[0]
+    assert program.env == {**env, name: "canary-value"}
+
+
+@pytest.mark.parametrize(
+    ("name", "secret", "env"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", "", {}),
+        ("AWS_SECRET_ACCESS_KEY", "", {"AWS_SECRET_ACCESS_KEY": "another"}),
+        ("DOCKER_AUTH_CONFIG", "", {}),
+        ("BUILDX_BAKE_GIT_AUTH_TOKEN", "", {}),
+        ("KDEPLOY_GITHUB_TOKEN", "", {"KDEPLOY_GITHUB_TOKEN": "canary-value"}),
+        ("NPM_TOKEN", "id=npm,env=NPM_TOKEN", {"NPM_TOKEN": "another"}),
+        ("NPM_TOKEN", "id=NPM_TOKEN", {}),
+    ],
+)
+def test_a_secret_argument_that_cannot_be_hidden_is_refused_before_a_build(
+    name: str, secret: str, env: dict[str, str]
+) -> None:
+    program = Buildx(metadata={"containerimage.digest": DIGEST})
+    with pytest.raises(ConfigError, match=name) as caught:
+        build_by(program, replace(REQUEST, args={name: "canary-value"}, secrets=(secret,)), env=env)
+    assert program.commands == []
+    assert "build secret" in caught.value.hint
+    assert "canary" not in caught.value.message + caught.value.hint
 
 
 def test_the_digest_is_the_pushed_one_of_the_metadata_file() -> None:
