@@ -14,7 +14,7 @@ from kdeploy.build.source import COMMIT_VARIABLES
 from kdeploy.config.flags import Flags
 from kdeploy.config.settings import Settings
 from kdeploy.model import HttpCheck
-from kdeploy.secret import PRIVATE, Secret, is_secret, password_in
+from kdeploy.secret import PRIVATE, Secret, is_secret, passwords_in
 
 LARGEST = 64 * 1024
 """Bytes: a larger file is no token, and looking for it in each line would cost too much."""
@@ -27,7 +27,7 @@ PLAIN = frozenset({"accept", "accept-language", "content-type", "host", "user-ag
 def known_secrets(settings: Settings, env: Mapping[str, str], names: Sequence[str] = ()) -> Iterator[Secret]:
     """Those that the settings name or hold. A file that cannot be read is the builder's to complain about.
 
-    A build argument that is a part of what outputs name is none, whatever it is called: CACHE_KEY=web would mask the
+    A build argument that is a part of what outputs name is none, whatever it is called: BUILD_KEY=web would mask the
     reference of the image. `names`: what they name besides the settings, the kubeconfig's context.
     """
     yield from (Secret(env[name]) for name in PRIVATE if env.get(name))
@@ -37,8 +37,9 @@ def known_secrets(settings: Settings, env: Mapping[str, str], names: Sequence[st
         yield from _of_check(check)
     own = (*_names_in(settings, env), *names)
     for name, value in settings.build.args:
-        if is_secret(name, value) and not any(value in text for text in own):
-            yield Secret(value)
+        for secret in (value if is_secret(name, value) else "", *passwords_in(value)):
+            if secret and not any(secret in text for text in own):
+                yield Secret(secret)
     for specification in settings.build.secrets:
         value = _of_build(specification, env)
         if value:
@@ -82,7 +83,7 @@ def _of_check(check: HttpCheck) -> Iterator[Secret]:
 
 
 def _of_address(address: str) -> Iterator[Secret]:
-    if password := password_in(address):
+    for password in passwords_in(address):
         yield from (Secret(password), Secret(unquote(password)))
 
 

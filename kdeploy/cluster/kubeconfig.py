@@ -18,7 +18,7 @@ from kdeploy.address import ESCAPES, is_readable, without_login
 from kdeploy.cluster.plugin import Plugin, plugin_of
 from kdeploy.errors import ConfigError
 from kdeploy.model import Obj
-from kdeploy.secret import Secret, password_in
+from kdeploy.secret import Secret, passwords_in
 from kdeploy.text import one_line
 
 IN_CLUSTER = "in-cluster"
@@ -167,7 +167,7 @@ def _from_files(paths: tuple[str, ...], wanted: str | None) -> Context:
         impersonate=tuple(_impersonation(user)),
         plugin=_plugin(paths, documents, chosen),
         own_proxy=bool(cluster.get("proxy-url")),
-        secrets=tuple(Secret(password) for address in addresses.values() if (password := password_in(address))),
+        secrets=tuple(Secret(found) for address in addresses.values() for found in passwords_in(address)),
     )
 
 

@@ -9,7 +9,7 @@ from kdeploy.model import Obj, Reason
 from kdeploy.reference import parse, same_repository
 from kdeploy.rollout.objects import all_containers
 from kdeploy.rollout.template import template_of
-from kdeploy.secret import Secret, is_secret, password_in
+from kdeploy.secret import Secret, is_secret, passwords_in
 
 
 def env_secrets(obj: Obj) -> Iterator[Secret]:
@@ -22,7 +22,7 @@ def env_secrets(obj: Obj) -> Iterator[Secret]:
     own = [str(metadata.get("name")), str(metadata.get("namespace")), *(str(one.get("image")) for one in containers)]
     for variable in (variable for container in containers for variable in container.get("env") or ()):
         name, value = str(variable.get("name", "")), str(variable.get("value") or "")
-        for secret in (value if is_secret(name, value) else "", password_in(value)):
+        for secret in (value if is_secret(name, value) else "", *passwords_in(value)):
             if secret and not any(secret in text for text in own):
                 yield Secret(secret)
 

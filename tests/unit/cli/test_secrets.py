@@ -47,13 +47,17 @@ def test_a_build_argument_that_outputs_must_go_on_naming_is_none(value: str) -> 
         namespace="production",
         context="cluster-eu",
         image=Reference(repository="ghcr.io/acme/shop-web"),
-        build=BuildOptions(args=(("CACHE_KEY", value),)),
+        build=BuildOptions(args=(("BUILD_KEY", value),)),
     )
     assert not list(known_secrets(settings, {"GITHUB_SHA": "0a1b2c3d" * 5}, ["eu-west-1"]))
 
 
 def test_a_build_argument_in_which_a_name_stands_is_a_secret_all_the_same() -> None:
-    assert found(args=(("CACHE_KEY", "web-t0ken"),)) == {"web-t0ken"}
+    assert found(args=(("BUILD_KEY", "web-t0ken"),)) == {"web-t0ken"}
+
+
+def test_a_password_in_a_build_argument_is_a_secret() -> None:
+    assert found(args=(("INDEX_URL", "https://ci:t0ken@pypi.example/simple"),)) == {"t0ken"}
 
 
 def test_the_logins_of_the_environment_are_secrets() -> None:

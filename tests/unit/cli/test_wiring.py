@@ -33,7 +33,7 @@ class Ran:
 def test_the_kubeconfigs_context_and_namespace_are_shown_whatever_a_build_argument_says(tmp_path: Path) -> None:
     kubeconfig = tmp_path / "config"
     kubeconfig.write_text(KUBECONFIG)
-    arguments = ("CACHE_KEY=cluster-eu", "AUTH=production", "NPM_TOKEN=t0ken-of-npm")
+    arguments = ("API_KEY=cluster-eu", "AUTH=production", "NPM_TOKEN=t0ken-of-npm")
     flags = Flags(target=("deployment/web",), build_arg=arguments, kubeconfig=str(kubeconfig))
     assert Ran("cluster-eu/production: t0ken-of-npm", flags).out == "cluster-eu/production: ***"
 
