@@ -53,6 +53,6 @@ def _chosen(items: list[pytest.Item]) -> list[Scenario]:
     rows = [
         item.callspec.params.get("row")
         for item in items
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and "played" in item.fixturenames
     ]
     return [row for row in rows if isinstance(row, Scenario)]
