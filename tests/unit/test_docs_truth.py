@@ -6,6 +6,7 @@ from pathlib import Path
 from kdeploy.build.engine import CHOICES
 from kdeploy.build.layers.parse import INSTRUCTIONS
 from kdeploy.model import Outcome
+from kdeploy.secret import PRIVATE, SHORTEST_NAMED, is_secret
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -72,3 +73,15 @@ def test_the_pages_link_only_to_files_that_are_there() -> None:
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
         assert [link for link in links if not (page.parent / link).exists()] == [], page
+
+
+def test_the_page_about_secrets_knows_which_names_are_some() -> None:
+    page = (ROOT / "docs/secrets.md").read_text()
+    yes, no = re.search(r"By their name: (.*)\. Not by their name: (.*)\.", page).groups()  # type: ignore[union-attr]
+    value = "k9f-3kd0-kd93"
+    assert {name: is_secret(name, value) for name in re.findall(r"`(.+?)`", yes + no)} == {
+        **dict.fromkeys(re.findall(r"`(.+?)`", yes), True),
+        **dict.fromkeys(re.findall(r"`(.+?)`", no), False),
+    }
+    assert f"fewer than {SHORTEST_NAMED} characters" in page
+    assert all(variable in page for variable in PRIVATE)
