@@ -71,6 +71,16 @@ class Finding:
     culprit: Culprit
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measure:
+    """What a container is measured by; see `findings`."""
+
+    events: Sequence[Obj]
+    crash_budget: int
+    restarts_before: Restarts
+    none_allowed: bool
+
+
 def findings(
     pods: Sequence[Obj],
     events: Sequence[Obj],
@@ -86,11 +96,14 @@ def findings(
     that show only what they showed before it. With `none_allowed` (after the rollout was complete) any further restart
     is permanent.
     """
+    measure = _Measure(
+        events=events, crash_budget=crash_budget, restarts_before=restarts_before, none_allowed=none_allowed
+    )
     found = [
         _of_before(finding) if (uid_of(pod), status["name"]) in stale else finding
         for pod in pods
         for status, init in container_statuses(pod)
-        if (finding := _of_container(pod, status, init, events, crash_budget, restarts_before, none_allowed))
+        if (finding := _of_container(pod, status, init, measure))
     ]
     found += [finding for pod in pods if (finding := _unscheduled(pod) or _not_mounted(pod, events))]
     return tuple(sorted(found, key=lambda finding: not finding.permanent))
@@ -126,15 +139,7 @@ def unready(pods: Sequence[Obj]) -> tuple[Culprit, ...]:
     )
 
 
-def _of_container(
-    pod: Obj,
-    status: Obj,
-    init: bool,
-    events: Sequence[Obj],
-    crash_budget: int,
-    restarts_before: Restarts,
-    none_allowed: bool,
-) -> Finding | None:
+def _of_container(pod: Obj, status: Obj, init: bool, measure: _Measure) -> Finding | None:
     waiting = (status.get("state") or {}).get("waiting") or {}
     reason = str(waiting.get("reason") or "")
     if reason in _PERMANENT_REASONS:
@@ -142,8 +147,8 @@ def _of_container(
         final = not (reason == "CreateContainerConfigError" and _LATE_CACHE.search(message))
         return _finding(pod, status, _PERMANENT_REASONS[reason], message, permanent=final)
     if reason in _PULL_REASONS:
-        return _pull(pod, status, str(waiting.get("message") or ""), events)
-    crash = _crash(pod, status, init, events, crash_budget, restarts_before, none_allowed)
+        return _pull(pod, status, str(waiting.get("message") or ""), measure.events)
+    crash = _crash(pod, status, init, measure)
     if crash is None and reason in _START_REASONS:
         message = str(waiting.get("message") or reason)
         return _finding(pod, status, Reason.START_ERROR, message, permanent=bool(_CANNOT_START.search(message)))
@@ -168,15 +173,7 @@ def _pull(pod: Obj, status: Obj, message: str, events: Sequence[Obj]) -> Finding
     return _finding(pod, status, Reason.IMAGE_PULL_FAILED, message, permanent=False)
 
 
-def _crash(
-    pod: Obj,
-    status: Obj,
-    init: bool,
-    events: Sequence[Obj],
-    crash_budget: int,
-    restarts_before: Restarts,
-    none_allowed: bool,
-) -> Finding | None:
+def _crash(pod: Obj, status: Obj, init: bool, measure: _Measure) -> Finding | None:
     """A container that ended and should not have: a crash, a kill for its memory or by a probe, an entry point that
     cannot start.
     """
@@ -186,8 +183,9 @@ def _crash(
     if not last or (init and int(last.get("exitCode") or 0) == 0):
         return None
     key = (uid_of(pod), str(status["name"]))
-    since = int(status.get("restartCount") or 0) - restarts_before.get(key, 0)
-    none_allowed = none_allowed and key in restarts_before  # a pod that came later has its crash budget
+    since = int(status.get("restartCount") or 0) - measure.restarts_before.get(key, 0)
+    # a pod that came later has its crash budget
+    none_allowed = measure.none_allowed and key in measure.restarts_before
     message = str(last.get("message") or "")
     if last.get("reason") in _START_REASONS:
         hopeless = bool(_CANNOT_START.search(message)) and not state.get("running")
@@ -196,9 +194,9 @@ def _crash(
     if not down and not (none_allowed and since > 0):
         return None
     # Down again after as many restarts as the budget allows: a dependency that comes late has had its chances.
-    spent = (since >= crash_budget and down) or (none_allowed and (since > 0 or bool(now)))
+    spent = (since >= measure.crash_budget and down) or (none_allowed and (since > 0 or bool(now)))
     if not down or now or state.get("waiting"):
-        reason, how = _ending(pod, status, last, init, events)
+        reason, how = _ending(pod, status, last, init, measure.events)
         return _finding(pod, status, reason, _crash_message(how, last, since), permanent=spent)
     return None
 
