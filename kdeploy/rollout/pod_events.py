@@ -1,7 +1,7 @@
 """What the kubelet's events add to a pod's status, which often does not say why. Pure.
 
-Their reasons: k8s.io/kubernetes/pkg/kubelet/events/event.go. Most are fetched only for suspects (`suspects`): a healthy
-rollout asks for none.
+Their reasons: k8s.io/kubernetes/pkg/kubelet/events/event.go. They are fetched for suspects only (`suspects`,
+`is_creating`): a rollout whose pods come up within seconds asks for none.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def when(event: Obj) -> str:
     return str(event.get("lastTimestamp") or event.get("eventTime") or metadata.get("creationTimestamp") or "")
 
 
-def suspects(culprits: Iterable[Culprit]) -> dict[str, tuple[str, int]]:
+def suspects(culprits: Iterable[Culprit]) -> dict[str, str]:
     """The pods whose events would tell more, by name, each with what it showed: asked once, it need not be again."""
     return {
-        culprit.pod: (str(culprit.reason), culprit.restarts or 0)
+        culprit.pod: str(culprit.reason)
         for culprit in culprits
         if culprit.reason == Reason.IMAGE_PULL_FAILED
         or (culprit.reason == Reason.CRASH_LOOP and culprit.exit_code in _ENDED_BY_SIGNAL)

@@ -24,21 +24,24 @@ STALE = 5.0
 SUSPECTS = 3
 """Pods whose events are asked for at a time: one speaks for the others."""
 
-CREATED = 5.0
-ASKED_AGAIN = 30.0
+CREATED = 10.0
+ASKED_AGAIN = 15.0
 """Seconds after which a pod without containers is suspect, and after which it is so once more."""
 
 
 @dataclass(slots=True)
 class Evidence:
     """Kubernetes events about suspect pods, fetched once for what each shows: a back-off does not say why it failed.
-    Of pods that are long in the making they are fetched again and again: why may come late.
+    Of pods that are long in the making they are fetched again and again: why may come late. A failed verdict gets one
+    look more, and no second: what comes next is more urgent.
     """
 
     run: Run
+    until: float
     events: tuple[Obj, ...] = ()
-    asked: set[tuple[str, str, int]] = field(default_factory=set)
+    asked: set[tuple[str, str]] = field(default_factory=set)
     creating: dict[str, float] = field(default_factory=dict)
+    is_over: bool = False
 
     def view(self) -> Snapshot:
         """The latest snapshot, with the events known so far."""
@@ -46,16 +49,27 @@ class Evidence:
 
     def look_into(self, verdict: Verdict, snapshot: Snapshot) -> bool:
         """Asks for the events of what is suspect. True where there is something new to judge."""
-        if verdict.state in (State.COMPLETE, State.SUPERSEDED):
+        if self.is_over or verdict.state in (State.COMPLETE, State.SUPERSEDED):
             return False
-        new = [(pod, *shown) for pod, shown in suspects(verdict.culprits).items() if (pod, *shown) not in self.asked]
-        pods = [*(pod for pod, *_ in new), *self._long_in_the_making(snapshot)][:SUSPECTS]
-        if not pods:
-            return False
-        self.asked.update(new)
-        found = self.run.edges.cluster.pod_events(pods, self.run.now() + LAST_LOOK)
-        self.events = (*(event for event in self.events if _pod_of(event) not in pods), *found)
-        return True
+        self.is_over = verdict.is_final
+        found = suspects(verdict.culprits)
+        new = [pod for pod, shown in found.items() if self.is_over or (pod, shown) not in self.asked]
+        self.asked.update(found.items())
+        return self._ask([*new, *([] if self.is_over else self._long_in_the_making(snapshot))])
+
+    def look_once_more(self, snapshot: Snapshot) -> Snapshot:
+        """`snapshot` with the events known, those of pods in the making anew: what held them up may be past."""
+        self._ask([name_of(pod) for pod in new_pods(snapshot) if is_creating(pod)], LAST_LOOK)
+        return replace(snapshot, events=self.events)
+
+    def _ask(self, pods: list[str], beyond: float = 0.0) -> bool:
+        """True where it asked; not past the end of the time, but for `beyond` seconds."""
+        first = pods[:SUSPECTS]
+        if first:
+            until = min(self.run.now() + LAST_LOOK, self.until + beyond)
+            told = self.run.edges.cluster.pod_events(first, until)
+            self.events = (*(event for event in self.events if _pod_of(event) not in first), *told)
+        return bool(first)
 
     def _long_in_the_making(self, snapshot: Snapshot) -> list[str]:
         """The new pods of which none has a container yet, and of which nobody has asked for a while."""
@@ -73,7 +87,7 @@ def wait(
 
     `on_view` sees every snapshot first. Always gives a final verdict; raises nothing of the cluster's.
     """
-    evidence, begun, reread, calm = Evidence(run), run.now(), run.now() + STALE, Calm()
+    evidence, begun, reread, calm = Evidence(run, until), run.now(), run.now() + STALE, Calm()
     while True:
         snapshot = evidence.view()
         if on_view is not None:
@@ -82,6 +96,7 @@ def wait(
             expected = replace(expected, stale=expected.stale.after(new_pods(snapshot), run.now()))
         verdict, calm = hold(calm, assess_ours(run, snapshot, expected), snapshot, expected, run.now())
         if run.signal is None and run.now() < until and evidence.look_into(verdict, snapshot):
+            run.next(phase, run.now())  # a signal may have come meanwhile
             continue
         if verdict.is_final:
             return run.judged(phase, verdict)
@@ -101,7 +116,7 @@ def last_look(
 ) -> Verdict:
     """The verdict when the time is over, from one more fresh read."""
     try:
-        snapshot = replace(run.edges.cluster.refresh(run.now() + LAST_LOOK), events=evidence.events)
+        snapshot = evidence.look_once_more(run.edges.cluster.refresh(run.now() + LAST_LOOK))
     except ClusterError as error:
         return replace(verdict, state=State.FAILED, reason=Reason.CLUSTER_UNREACHABLE, message=error.message)
     fresh, _ = hold(calm, assess(snapshot, expected), snapshot, expected, run.now())
