@@ -20,7 +20,9 @@ def is_readable(address: str) -> bool:
     """
     parts = _PARTS.fullmatch(address.strip())
     login, _, server = parts["server"].rpartition("@") if parts else ("", "", "")
-    return bool(parts and _SERVER.fullmatch(server) and not set("[]") & set(login) and "@" not in parts["rest"])
+    # An @ after a plain host is a path's own; after "host:12" that may be the beginning of a password.
+    is_meant = parts is not None and ("@" not in parts["rest"] or (":" not in server and parts["rest"][0] == "/"))
+    return bool(is_meant and _SERVER.fullmatch(server) and not set("[]") & set(login))
 
 
 def without_login(address: str) -> str:

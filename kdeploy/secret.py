@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 REGISTRY_PASSWORD, GITHUB_TOKEN = "KDEPLOY_REGISTRY_PASSWORD", "KDEPLOY_GITHUB_TOKEN"
 PRIVATE = (REGISTRY_PASSWORD, GITHUB_TOKEN)
@@ -28,10 +29,14 @@ _FOLDERS = frozenset({"PWD", "OLDPWD"})
 _ABOUT = frozenset(
     {
         *("name", "path", "file", "dir", "url", "uri", "host", "port", "method", "type", "id", "ttl", "namespace"),
-        *("enabled", "sock"),
+        *("enabled", "sock", "domain", "issuer", "audience", "provider", "strategy", "encryption", "length", "size"),
     }
 )
 """A last word that says: not the secret itself."""
+_SETTINGS = frozenset(
+    {"true", "false", "none", "null", "always", "never", "disabled", "enabled", "required", "optional", "preferred"}
+)
+"""Values that are no secret under any name."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 SHORTEST_NAMED, SHORTEST_PERHAPS = 6, 8
 """Characters. A shorter value is no secret because of its name alone: AUTH=basic would mask a plain word."""
@@ -55,7 +60,9 @@ def is_secret(name: str, value: str) -> bool:
     a few more; two of them may be written as one ("dbpass") where that is no word by itself.
     """
     words = _words(name)
-    if name in _FOLDERS or not words or words[-1] in _ABOUT:
+    if name in _FOLDERS or not words or words[-1] in _ABOUT or value.lower() in _SETTINGS:
+        return False
+    if words[-1] in ("tokens", "keys") and value.isdecimal():  # how many
         return False
     if _is_sure(words):
         return len(value) >= SHORTEST_NAMED and not (words[-1].endswith("pwd") and value.startswith("/"))
@@ -78,7 +85,8 @@ def passwords_in(value: str) -> Iterator[str]:
         yield from _of_address(found[0].rstrip(",;|") if found else "")
     for key, *quoted, plain in (_PAIR_OF_ROW if ";" in value else _PAIR).findall(value):
         words, text = _words(key), "".join(quoted) or plain.strip()
-        if _is_sure(words) and words[-1] not in _ABOUT and "public" not in words and len(text) >= SHORTEST_NAMED:
+        is_long = len(text) >= SHORTEST_NAMED and text.lower() not in _SETTINGS
+        if is_long and _is_sure(words) and words[-1] not in _ABOUT and "public" not in words:
             yield text
 
 
@@ -107,7 +115,7 @@ def _is_sure(words: Sequence[str]) -> bool:
         plain & _SECRETS
         or set(words[-1:]) & _LAST
         or any(map(_ENDING.fullmatch, plain))
-        or any(joined in "".join(words) for joined in _JOINED)
+        or any(word.endswith(_JOINED) for word in (*plain, *map("".join, pairwise(words))))
     )
 
 

@@ -6,6 +6,7 @@ The functions here are what the commands wire. Their SDKs are imported when they
 from __future__ import annotations
 
 import functools
+import math
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -62,7 +63,7 @@ def inspect_source(
         beside=beside,
         run=within(deadline),
         check=deadline.remaining,
-        timeout=deadline.remaining(),
+        timeout=math.inf,  # but for the deadline
     )
 
 
@@ -74,7 +75,6 @@ def request_build(
     *,
     repository: str,
     tag: str | None = None,
-    beside: Sequence[str] = (),
 ) -> BuildRequest:
     """The build request for a source; see `plan_build`, and `read_dockerfile` for what it raises.
 
@@ -82,8 +82,8 @@ def request_build(
     """
     dockerfile, inputs = read_dockerfile(options, source, env), ""
     if tag is None and source.is_exact:
-        context = context_hash(options.context, options.dockerfile, beside=beside, check=deadline.remaining)
-        inputs = hash_inputs(options, dockerfile, context, platform.machine())
+        context = context_hash(options.context, options.dockerfile, check=deadline.remaining)
+        inputs = hash_inputs(options, dockerfile, context, env.get("DOCKER_DEFAULT_PLATFORM") or platform.machine())
     return plan_build(options, source, inputs, repository=repository, tag=tag)
 
 

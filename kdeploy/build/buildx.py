@@ -18,7 +18,7 @@ from kdeploy.errors import BuildError, ConfigError
 from kdeploy.model import Image
 from kdeploy.ports import BuildRequest
 from kdeploy.process import Stream, stream
-from kdeploy.secret import PRIVATE, is_secret
+from kdeploy.secret import PRIVATE, is_secret, passwords_in
 from kdeploy.text import one_line
 
 _CLIENTS = (
@@ -91,17 +91,17 @@ def buildx_command(request: BuildRequest, metadata_file: str, hidden: Collection
 
 
 def hidden_args(args: Mapping[str, str], secrets: Collection[str], env: Mapping[str, str]) -> dict[str, str]:
-    """Build arguments that are secrets by their names: buildx takes them from its environment, since every user of the
-    machine may read a command line. There they go before what `env` has under the same name.
+    """Build arguments that are secrets by their names, or have one in them: buildx takes them from its environment,
+    since every user of the machine may read a command line. There they go before what `env` has under the same name.
 
     Raises ConfigError where that would change what the client itself does, or a build secret of that name.
     """
-    hidden = {name: value for name, value in args.items() if is_secret(name, value)}
+    hidden = {name: value for name, value in args.items() if is_secret(name, value) or any(passwords_in(value))}
     for name, value in hidden.items():
         is_read = name.startswith(_CLIENTS) or any(name in _WORDS.findall(each) for each in secrets)
         if name in PRIVATE or (is_read and env.get(name) != value):
             raise ConfigError(
-                f"the build argument {one_line(name, 80)} is a secret by its name, and would stand on the command line:"
+                f"the build argument {one_line(name, 80)} is a secret, and would stand on the command line:"
                 " from its environment docker itself, or a build secret, would take it too",
                 hint="make it a build secret (secrets: in kdeploy.yaml), which no image keeps, or give it another name",
             )

@@ -70,30 +70,30 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def context_hash(
-    context: str, dockerfile: str | None, *, beside: Iterable[str] = (), check: Check = lambda: None
-) -> str:
-    """A text that names all that the builder gets: names, kinds, modes, contents. `beside`: files that do not count.
+def context_hash(context: str, dockerfile: str | None, *, check: Check = lambda: None) -> str:
+    """A text that names all that the builder gets: names, kinds, modes, contents.
 
     Raises ConfigError where a rule cannot be read, or the time is over.
     """
-    folder = os.path.realpath(context)
-    paths = _below(folder, sent(context, dockerfile), {os.path.realpath(path) for path in beside})
-    own = ignore_files(context, dockerfile)[1]
-    return f"{_hash(folder, paths, check)} {_content(own, check)}" if _is_file(own) else _hash(folder, paths, check)
+    folder, own = os.path.realpath(context), ignore_files(context, dockerfile)[1]
+    whole = _hash(folder, _below(folder, sent(context, dockerfile)), check)
+    if not _is_file(own):
+        return whole
+    return f"{whole} {_hash(os.path.realpath(own.parent), [os.path.realpath(own)], check, names=False)}"
 
 
 def files_hash(folder: str, paths: Iterable[str], check: Check = lambda: None) -> str:
     """A SHA-256 in hex of those files, and of all below those that are folders. Raises ConfigError as above."""
-    return _hash(folder, (part for path in paths for part in (path, *_below(folder, Sent(), set(), path))), check)
+    return _hash(folder, (part for path in paths for part in (path, *_below(folder, Sent(), path))), check)
 
 
-def _hash(folder: str, paths: Iterable[str], check: Check) -> str:
+def _hash(folder: str, paths: Iterable[str], check: Check, *, names: bool = True) -> str:
     digest = hashlib.sha256()
     try:
         for path in paths:
             check()
-            digest.update(b"%s\0%s\n" % (os.fsencode(path), _content(Path(folder, path), check).encode()))
+            name = os.fsencode(path) if names else b""
+            digest.update(b"%s\0%s\n" % (name, _content(Path(folder, path), check).encode()))
     except TimeoutError as error:
         raise ConfigError(
             f"the files of {folder} could not be read in time",
@@ -102,14 +102,14 @@ def _hash(folder: str, paths: Iterable[str], check: Check) -> str:
     return digest.hexdigest()
 
 
-def _below(folder: str, sent: Sent, beside: set[str], start: str = "") -> Iterator[str]:
+def _below(folder: str, sent: Sent, start: str = "") -> Iterator[str]:
     """What is below `start`, folders before what is in them, in one order on every machine."""
     left = [start]
     while left:
         here = left.pop()
         for name, is_folder in _entries(f"{folder}/{here}"):
             path = f"{here}/{name}" if here else name
-            if name == _GIT or f"{folder}/{path}" in beside:
+            if name == _GIT:
                 continue
             if sent.has(path):
                 yield path

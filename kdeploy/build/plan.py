@@ -72,8 +72,8 @@ def labels_of(source: Source, repository: str, inputs: str) -> dict[str, str]:
 def hash_inputs(options: BuildOptions, dockerfile: bytes, context: str, machine: str) -> str:
     """A SHA-256 in hex of what decides the image; secrets are left out on purpose.
 
-    `context`: the hash of what the builder gets. `machine`: this one, as platform.machine() names it, for whose like
-    an image is built where no platform is asked for.
+    `context`: the hash of what the builder gets. `machine`: for what an image is built where no platform is asked for:
+    what DOCKER_DEFAULT_PLATFORM says, else this machine, as platform.machine() names it.
     """
     inputs = {
         "dockerfile": hashlib.sha256(dockerfile).hexdigest(),

@@ -235,11 +235,12 @@ def _print(session: Session, result: Result, out: TextIO) -> None:
     """The result on stdout, where the renderers have not put it there already. A closed pipe changes nothing."""
     text = ""
     if session.flags.output == "human":
-        text = _harmless(session, result.text)
-    elif result.document is not None:
-        text = dumps(result.document, indent=2 if session.flags.output == "json" else None) + "\n"
+        text = session.redactor(_harmless(session, result.text))
+    elif result.document is not None:  # value by value: a mask in the place of a true would be no JSON
+        document = session.redactor.scrub(result.document)
+        text = dumps(document, indent=2 if session.flags.output == "json" else None) + "\n"
     try:
-        out.write(session.redactor(text))
+        out.write(text)
         out.flush()
     except OSError:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,10 @@ LARGEST = 64 * 1024
 
 PLAIN = frozenset({"accept", "accept-language", "content-type", "host", "user-agent", "x-env", "x-forwarded-proto"})
 """Headers that hold no secret: masking their values would mask ordinary words everywhere."""
+
+
+_TOKEN = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z]).{8,}")
+"""What may be a token in a query, whatever its name: not "true", "full" or a number."""
 
 
 def known_secrets(settings: Settings, env: Mapping[str, str], names: Sequence[str] = ()) -> Iterator[Secret]:
@@ -77,8 +82,9 @@ def _of_check(check: HttpCheck) -> Iterator[Secret]:
         yield from (Secret(word) for word in value.split()[1:])
         yield from _of_basic(value)
         yield from (Secret(part.partition("=")[2].strip()) for part in value.split(";") if "=" in part)
-    for _, value in parse_qsl(urlsplit(check.url or check.path or "").query):
-        yield Secret(value)
+    for name, value in parse_qsl(urlsplit(check.url or check.path or "").query):
+        if is_secret(name, value) or _TOKEN.search(value):
+            yield Secret(value)
     yield from _of_address(check.url or "")
 
 

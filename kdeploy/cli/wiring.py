@@ -200,9 +200,7 @@ def plan_build(session: Session, settings: Settings, repository: str) -> BuildRe
         session.emit(Warned(message=note))
     if source.dirty:
         session.emit(Warned(message=f"the tree has changes that are in no commit: {', '.join(source.dirty[:3])}"))
-    return request_build(
-        settings.build, source, session.env, until, repository=repository, tag=settings.tag, beside=own
-    )
+    return request_build(settings.build, source, session.env, until, repository=repository, tag=settings.tag)
 
 
 def plan_rollback(session: Session, settings: Settings, target: Target) -> RollbackRequest:

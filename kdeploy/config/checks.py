@@ -17,7 +17,7 @@ Fail = Callable[[Sequence[str | int], str, str], ConfigError]
 
 _PORT_AND_PATH = re.compile(r":([0-9]{1,5}|[a-z0-9][-a-z0-9]{0,14})(/.*)\Z", re.ASCII)
 # A variable is split at white space, and so a list with commas comes as "/health," and "/ready".
-_LISTED = re.compile(r"\s|,\Z")
+_LISTED = re.compile(r"\s|,(?:\Z|/|:|https?://)")
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z", re.ASCII)
 _VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*\Z")

@@ -54,7 +54,7 @@ def make_folder(folder: Path) -> None:
     are. Raises OSError.
     """
     for missing in reversed([one for one in (folder, *folder.parents) if not one.is_dir()]):
-        missing.mkdir(mode=0o755)
+        missing.mkdir(mode=0o755, exist_ok=True)  # a run beside this one may have made it
         descriptor = os.open(missing, os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             _give(descriptor, missing.parent)

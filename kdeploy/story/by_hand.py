@@ -101,9 +101,9 @@ def rollback(request: RollbackRequest, edges: Edges) -> Report:
 def choose(snapshot: Snapshot, to: str | None) -> RollbackTarget:
     """The verified revision that `to` names: by number, commit or digest; without it the newest before the live one.
 
-    Where the live one is verified, before means deployed before, so that a second rollback goes on to the version
-    before and not back to the one that the first has taken away. Where it is not, what was live last is what comes
-    back, as after a failed deploy, be it put there by a rollback.
+    That is the one that was live last of those that were deployed before it: so a second rollback goes on to the
+    version before, and not back to the one that the first has taken away; and what a rollback had put back comes back
+    after a later deploy. Where the live one is not verified, all that are verified count, as after a failed deploy.
 
     Raises RefusedError (NotFound, Ambiguous, NoRollbackTarget).
     """
@@ -140,7 +140,6 @@ def _before_live(snapshot: Snapshot, verified: Sequence[Revision]) -> RollbackTa
     others = [r for r in verified if live is None or r.hash != live.hash]
     if others and not (live and live.is_verified):
         return of_revision(others[0], f"revision {others[0].number} is the newest verified one")
-    others.sort(key=_deployed, reverse=True)
     # The workload's own marks: a ControllerRevision keeps those of the deploy that made it.
     own = marks.marks_of(snapshot.workload).get(marks.DEPLOY_ID, "") if snapshot.workload else ""
     limit = (own, *live.deployed[1:]) if live else None
@@ -151,10 +150,6 @@ def _before_live(snapshot: Snapshot, verified: Sequence[Revision]) -> RollbackTa
     if others:
         hint = f"what is verified was deployed later: kdeploy rollback --to {others[0].number} goes forward again"
     raise RefusedError("there is no verified revision to go back to", hint=hint, reason=Reason.NO_ROLLBACK_TARGET)
-
-
-def _deployed(revision: Revision) -> tuple[str, str, int]:
-    return revision.deployed
 
 
 def _is_named(revision: Revision, to: str) -> bool:

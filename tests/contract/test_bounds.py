@@ -195,6 +195,11 @@ def test_many_programs_have_one_deadline_together(place: Place) -> None:
     assert time.monotonic() - began < SHORT + 2
 
 
+def test_no_time_at_all_is_told_as_any_lack_of_it(place: Place) -> None:
+    with pytest.raises(ConfigError, match="no time is left"):
+        inspect_source(BuildOptions(context=str(place.folder)), None, path_of(place), Deadline(time.monotonic, -1.0))
+
+
 def test_a_docker_program_that_hangs(place: Place) -> None:
     pids = place.program("docker")
     env = path_of(place) | {"DOCKER_HOST": "unix:///nowhere/docker.sock"}

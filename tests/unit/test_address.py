@@ -16,6 +16,7 @@ READABLE = [
         "socks5h://127.0.0.1:1080",
     ),
     *("http://u:p%zzw@127.0.0.1:1", "https://rancher.example/k8s/clusters/c-1"),
+    "https://gw.example.com/v1/users/jo@example.com/clusters/a",
 ]
 UNREADABLE = [
     *("http://user:canary#pw@proxy:3128", "http://user:canary/pw@proxy:3128", "http://user:canary?pw@proxy:3128"),

@@ -45,6 +45,27 @@ def test_what_only_tells_of_one_is_none(name: str) -> None:
     assert not is_secret(name, VALUE)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            ("AUTH0_DOMAIN", "shop.eu.auth0.com"),
+            ("AUTH0_AUDIENCE", "https://shop.example.com"),
+            ("MAX_TOKENS", "128000"),
+        ),
+        *(("PASSWORDLESS_LOGIN", "enabled"), ("API_KEYWORDS", VALUE), ("BYPASS_WORDLIST", VALUE)),
+        *(("TOKENIZERS_PARALLELISM", "disabled"), ("SECRETS_PROVIDER", "kubernetes"), ("AUTH_STRATEGY", "container")),
+        *(("PASSWORD_ENCRYPTION", "scram-sha-256"), ("TOKEN", "required"), ("TOKEN_ISSUER", VALUE)),
+    ],
+)
+def test_a_setting_about_secrets_is_none(name: str, value: str) -> None:
+    assert not is_secret(name, value)
+
+
+def test_a_number_may_be_a_password() -> None:
+    assert is_secret("PASSWORD", "128000")
+
+
 def test_a_short_value_is_no_secret_by_its_name_alone() -> None:
     assert not is_secret("AUTH", "basic")
     assert not is_secret("PASSWORD", "none")

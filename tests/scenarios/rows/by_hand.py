@@ -100,6 +100,8 @@ ROWS = (
             ),
             restore("rollback", "two"),
             restore("rollback", "one"),
+            deployed(good("five"), previous="one"),
+            restore("rollback", "one"),
         ),
     ),
     Scenario(

@@ -113,6 +113,11 @@ def test_a_secret_argument_is_in_the_environment_of_buildx_alone(name: str, env:
     assert program.env == {**env, name: "canary-value"}
 
 
+def test_an_argument_with_a_password_in_it_is_not_on_the_command_line_either() -> None:
+    args = {"DATABASE_URL": "postgres://app:hunter2@db/shop", "MIRROR": "https://pypi.example/simple"}
+    assert hidden_args(args, (), {}) == {"DATABASE_URL": args["DATABASE_URL"]}
+
+
 @pytest.mark.parametrize(
     ("name", "secret", "env"),
     [

@@ -164,6 +164,16 @@ def test_a_table_goes_to_stdout_as_text_or_as_json() -> None:
     assert Ran(body, Flags(output="jsonl")).out == '{"rows": [1]}\n'
 
 
+def test_a_mask_leaves_json_that_can_be_read() -> None:
+    def body(session: Session) -> Result:
+        session.redactor.add(Secret("true"))
+        session.redactor.add(Secret("verified"))
+        return Result(exit_code=0, document={"verified": True, "why": "so true"})
+
+    for output in ("json", "jsonl"):
+        assert Ran(body, Flags(output=output)).report == {"verified": True, "why": "so ***"}
+
+
 def test_on_github_neither_a_table_nor_a_traceback_has_a_command() -> None:
     def table(_: Session) -> Result:
         return Result(exit_code=0, text="1  ##[error]forged\n::error::forged\n")

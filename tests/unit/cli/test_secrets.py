@@ -33,6 +33,11 @@ def test_a_password_in_a_url_is_a_secret() -> None:
     assert found(checks=(HttpCheck(name="a", url="https://u:p%40ss@x/"),)) == {"p%40ss", "p@ss"}
 
 
+def test_of_a_query_only_what_may_be_a_token_is_a_secret() -> None:
+    query = "full=true&level=available&pages=12345678&key=s3cr3t-key&sig=a1b2c3d4e5"
+    assert found(checks=(HttpCheck(name="a", path=f"/?{query}"),)) == {"s3cr3t-key", "a1b2c3d4e5"}
+
+
 def test_a_build_argument_is_a_secret_by_its_name() -> None:
     args = (("NPM_TOKEN", "t0ken-of-npm"), ("PUBLIC_KEY", "ssh-rsa AAAA"), ("AUTH", "basic"), ("REGION", "eu-west-1"))
     assert found(args=args) == {"t0ken-of-npm"}

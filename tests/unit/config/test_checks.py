@@ -38,7 +38,16 @@ def test_anything_else_on_the_command_line_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["/health, /ready", "/health /ready", "/health,", "https://a.example/h https://b.example/", "/a\tb", ":8/a b"],
+    [
+        "/health, /ready",
+        "/health,/ready",
+        "/health,:8080/x",
+        "/health /ready",
+        "/health,",
+        "https://a.example/h https://b.example/",
+        "/a\tb",
+        ":8/a b",
+    ],
 )
 def test_several_in_one_on_the_command_line_are_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="not one path or URL") as caught:
