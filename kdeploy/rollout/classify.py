@@ -205,7 +205,7 @@ def _ending(pod: Obj, status: Obj, last: Obj, init: bool, events: Sequence[Obj])
     """Why the container ended, and how a person says it."""
     if last.get("reason") == "OOMKilled":
         return Reason.OOM_KILLED, "used more memory than its limit and was killed"
-    if killed := probe_kill(pod, str(status["name"]), str(last.get("startedAt") or ""), events):
+    if killed := probe_kill(pod, str(status["name"]), int(last.get("exitCode") or 0), events):
         return Reason.LIVENESS_KILLED, killed
     how = f"was killed by signal {last['signal']}" if last.get("signal") else f"exited with code {last.get('exitCode')}"
     return Reason.INIT_FAILED if init else Reason.CRASH_LOOP, how

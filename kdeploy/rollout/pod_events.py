@@ -60,9 +60,15 @@ def mount_failure(pod: Obj, events: Sequence[Obj]) -> str:
     return str(last.get("message") or "") if last and last.get("reason") in _NOT_MOUNTED else ""
 
 
-def probe_kill(pod: Obj, container: str, started: str, events: Sequence[Obj]) -> str:
-    """Which probe ended the container that had `started` then, and what it found; "" where none did."""
-    told = [event for event in _about(pod, events) if _container_of(event) == container and when(event) >= started]
+def probe_kill(pod: Obj, container: str, exit_code: int, events: Sequence[Obj]) -> str:
+    """Which probe ended the container, which ended with `exit_code`, and what it found; "" where none did.
+
+    A kill that was told counts for the later ones too: of a pod that fails again and again the kubelet tells 25 events,
+    and then one in five minutes (k8s.io/client-go/tools/record/events_cache.go).
+    """
+    if exit_code not in _ENDED_BY_SIGNAL:
+        return ""
+    told = [event for event in _about(pod, events) if _container_of(event) == container]
     kills = [event for event in told if event.get("reason") == "Killing"]
     probe = next((found[1] for event in kills if (found := _PROBE_KILL.search(str(event.get("message") or "")))), "")
     if not probe:
