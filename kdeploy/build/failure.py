@@ -21,7 +21,8 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _UNREACHABLE = re.compile(
-    r"connection refused|no such host|i/o timeout|network is unreachable|no route to host|context deadline exceeded"
+    r"connection refused|no such host|name or service not known|name resolution|i/o timeout|network is unreachable"
+    r"|no route to host|context deadline exceeded"
     r"|TLS handshake timeout|x509:|server gave HTTP response to HTTPS client|connection reset by peer",
     re.IGNORECASE,
 )

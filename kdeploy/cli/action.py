@@ -33,6 +33,14 @@ _SECRET_VALUE = re.compile(r"""\b(?:token|password|client-key-data|[\w-]*secret)
 """The values in a kubeconfig that are secret by themselves, where a later step of the job might print them alone."""
 
 
+_NO_VALUES = frozenset(
+    {
+        *("name", "username", "client-certificate", "client-key", "tokenFile"),
+        *("command", "args", "apiVersion", "interactiveMode", "installHint"),
+    }
+)
+"""What a user has besides secrets: names, paths, a program and its words."""
+
 SHORTEST_VALUE = 12
 """Characters of a value that is masked alone: "kdeploy" and "v1beta1" stand in many an innocent line."""
 
@@ -92,17 +100,20 @@ def prepare(env: MutableMapping[str, str], workspace: Path, log: TextIO) -> list
 
 
 def _values_of(kubeconfig: str) -> list[str]:
-    """The values of its users, each by itself, as a later step of the job might print one alone."""
+    """The values of its users, each by itself, as a later step of the job might print one alone. Not their names, nor
+    the words of a login plugin: the context, and with it each headline, is often called like that.
+    """
     try:
         users = load(kubeconfig.encode(), "the kubeconfig").get("users")
-    except (ConfigError, AttributeError, ValueError, RecursionError):
-        users = None
-    return [*_texts(users), *(match[1] for match in _SECRET_VALUE.finditer(kubeconfig))]
+        logins = [user["user"] for user in users if isinstance(user, dict) and "user" in user]
+    except (ConfigError, AttributeError, TypeError, ValueError, RecursionError):
+        logins = []
+    return [*_texts(logins), *(match[1] for match in _SECRET_VALUE.finditer(kubeconfig))]
 
 
 def _texts(value: Any) -> list[str]:
     if isinstance(value, dict):
-        return [text for inner in value.values() for text in _texts(inner)]
+        return [text for key, inner in value.items() if key not in _NO_VALUES for text in _texts(inner)]
     if isinstance(value, list):
         return [text for inner in value for text in _texts(inner)]
     return [value] if isinstance(value, str) and len(value) >= SHORTEST_VALUE else []

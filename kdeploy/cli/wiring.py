@@ -29,6 +29,7 @@ from kdeploy.events import Warned
 from kdeploy.model import Image, Target
 from kdeploy.ports import Builder, BuildRequest, Registry
 from kdeploy.provenance import Provenance, new_deploy_id, provenance
+from kdeploy.reference import commit_of_tag
 from kdeploy.secret import is_secret
 from kdeploy.story.request import DeployRequest, RollbackRequest
 from kdeploy.story.run import Edges
@@ -166,9 +167,8 @@ def plan_deploy(session: Session, settings: Settings) -> DeployPlan:
     repository = image_repository(settings)
     origin, deploy_id = origin_of(session), deploy_id_of(session)
     if not settings.builds:
-        return DeployPlan(
-            settings=settings, commit=settings.commit, deploy_id=deploy_id, origin=origin, started=session.started
-        )
+        commit = settings.commit or commit_of_tag(str(settings.image))
+        return DeployPlan(settings=settings, commit=commit, deploy_id=deploy_id, origin=origin, started=session.started)
     request = plan_build(session, settings, repository)
     return DeployPlan(
         settings=settings,

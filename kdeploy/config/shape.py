@@ -108,7 +108,7 @@ class Policy(_Block, frozen=True):
         list[Text] | None,
         _doc(
             "Those that run the image, init containers too. Default: all that name its repository; where none does, "
-            "the only container there is, with a warning"
+            "the only container there is, with a warning unless a mirror's name explains it"
         ),
     ] = None
     rollback: Annotated[bool | None, _doc("Put the last verified version back on failure. Default: `true`")] = None

@@ -90,7 +90,8 @@ def choose_rollback(baseline: Baseline, revisions: Sequence[Revision], failed_ha
     """
     if baseline.hash != failed_hash and baseline.is_available:
         if baseline.is_verified or baseline.passes:
-            how = "was verified" if baseline.is_verified else "passed the same checks before the deploy"
+            checked = "passed the same checks before the deploy" if baseline.checks else "no check is there to fail"
+            how = "was verified" if baseline.is_verified else checked
             return _of_baseline(baseline, f"it was live and available before the deploy, and {how}")
         if baseline.is_first:
             lack = "its checks did not pass" if baseline.ran else "no pod of it ran"

@@ -28,15 +28,17 @@ DEPLOYED = "verified"
 
 
 def marks_of(obj: Obj) -> Mapping[str, str]:
-    """The annotations of kdeploy on a workload or revision."""
-    return {key: str(value) for key, value in annotations_of(obj).items() if key in ALL}
+    """The annotations of kdeploy on a workload or revision, without those that are empty."""
+    return {key: str(value) for key, value in annotations_of(obj).items() if key in ALL and value}
 
 
 def deploy_marks(
     *, deploy_id: str, commit: str | None, digest: str, run_url: str, run: str, actor: str
 ) -> dict[str, str]:
-    """The marks of a deploy that begins. Empty ones are left out."""
-    marks = {
+    """The marks of a deploy that begins. What is not known is empty, and not left out: a revision that runs again would
+    else keep what an earlier deploy of it has written, since its controller copies annotations and removes none.
+    """
+    return {
         DEPLOY_ID: deploy_id,
         STATE: DEPLOYING,
         COMMIT: commit or "",
@@ -45,4 +47,3 @@ def deploy_marks(
         RUN: run,
         ACTOR: actor,
     }
-    return {key: value for key, value in marks.items() if value}

@@ -65,6 +65,9 @@ def refuse_older(
     live_commit = theirs.get(marks.COMMIT)
     if _is_lower_run(run, theirs.get(marks.RUN, "")):
         raise _older(f"this is run {run}, but run {theirs[marks.RUN]} of the same pipeline is live")
+    if not commit and live_commit:
+        unknown = f"nothing says of which commit this image is: it may be older than {live_commit[:12]}, which is live"
+        return f"{unknown}; it is allowed (give --commit)"
     if not commit or not live_commit or commit == live_commit:
         return None
     older = is_ancestor(commit, live_commit)

@@ -294,11 +294,17 @@ def test_the_values_of_a_kubeconfigs_users_are_masked_each_by_itself(tmp_path: P
 - {name: one, user: {username: ann, password: "pa}ss'word1,more and more"}}
 - name: two
   user: {token : abcdefghijkl}
-- name: three
-  user: {exec: {command: aws, env: [{name: AWS_SECRET_ACCESS_KEY, value: wJalrXUtnFEMI/K7MDENG}]}}
+- name: arn:of-the-cluster-and-its-context
+  user:
+    exec:
+      command: aws
+      args: [--cluster-name, my-cluster-of-shops]
+      env: [{name: AWS_SECRET_ACCESS_KEY, value: wJalrXUtnFEMI/K7MDENG}]
 """
     step = Step(tmp_path, target="deployment/web", image="acme/web", kubeconfig=f"apiVersion: v1\n{users}")
-    assert values <= {each.data for each in step.commands if each.name == "add-mask"}
+    masked = {each.data for each in step.commands if each.name == "add-mask"}
+    assert values <= masked
+    assert not {"arn:of-the-cluster-and-its-context", "my-cluster-of-shops"} & masked, "the headline may say so"
 
 
 @pytest.mark.parametrize("problem", ["not utf-8", "no room"])

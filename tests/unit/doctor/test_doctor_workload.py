@@ -85,7 +85,7 @@ def test_an_older_commit_is_refused_and_what_git_cannot_tell_is_a_warning(verifi
     assert judge_commit(verified, "a" * 40, "", lambda *_: True).passed is False
     assert judge_commit(verified, "a" * 40, "", lambda *_: "shallow").passed is None
     assert judge_commit(verified, "a" * 40, "", lambda *_: False).passed is True
-    assert judge_commit(verified, None, "", lambda *_: "shallow").passed is True
+    assert judge_commit(verified, None, "", lambda *_: "shallow").passed is None
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -78,9 +78,14 @@ def test_what_git_cannot_tell_is_allowed_and_said() -> None:
     assert said.endswith("(this clone is shallow)")
 
 
-def test_the_same_commit_no_commit_and_no_live_revision_are_allowed() -> None:
+def test_an_image_of_no_known_commit_is_allowed_and_that_is_said() -> None:
+    said = refuse_older(verified_live(), None, "", git(True))
+    assert said is not None
+    assert "it may be older than cccccccccccc, which is live; it is allowed (give --commit)" in said
+
+
+def test_the_same_commit_and_no_live_revision_are_allowed() -> None:
     assert refuse_older(verified_live(), NEW, "", git(True)) is None
-    assert refuse_older(verified_live(), None, "", git(True)) is None
     assert refuse_older(None, OLD, "", git(True)) is None
 
 
