@@ -66,6 +66,7 @@ def begin(asked: Asked) -> int:
             namespace_why=sight.why,
             target=asked.target,
             image=asked.image,
+            pushed=(kept[0].build.push_repository or "") if len(kept) == 1 else "",
         )
     )
     if {Wanted.GITLAB, Wanted.JENKINS} & set(asked.wanted):

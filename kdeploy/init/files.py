@@ -110,7 +110,6 @@ def _fill(template: str, guess: Guess, places: Places) -> str:
         branch=places.branch,
         config=config,
         command=f"kdeploy deploy{f' --config {shlex.quote(config)}' if config else ''}",
-        on_ghcr=guess.image.text.startswith("ghcr.io/"),
         rules=rules_of(needed(target, [HttpCheck(name="any", path="/")])),
         role=f"kdeploy-{guess.kind.plural}",
     )

@@ -10,7 +10,7 @@ from kdeploy.config.target import Workload, parse_workload
 from kdeploy.init.building import SHOWN, Build, Chosen, build_of, choose
 from kdeploy.init.checks import CheckGuess, guess_check
 from kdeploy.init.dockerfile import Dockerfile
-from kdeploy.init.images import container_images, is_own, of_remote, placeholder, runs, runs_named
+from kdeploy.init.images import container_images, is_gitlabs, is_own, of_remote, placeholder, runs, runs_named
 from kdeploy.model import Kind, Obj
 from kdeploy.reference import derive_repository, parse
 from kdeploy.rollout.objects import all_containers, kind_of, name_of
@@ -23,7 +23,8 @@ class Found:
     """What was looked at. `name` is the repository's or its folder's, `remote` its web address, "" for none.
 
     `workloads`: those of the namespace; empty with `blind`, which says why nobody could be asked. `namespace`: what the
-    flag or the context names, `namespace_why` which of them. `target` and `image`: what the person gave.
+    flag or the context names, `namespace_why` which of them. `target` and `image`: what the person gave. `pushed`:
+    where the image is pushed to, "" for its own name.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Found:
     namespace_why: str = ""
     target: str | None = None
     image: str | None = None
+    pushed: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,8 @@ class Guess:
     """What kdeploy.yaml will say. `build`: None where the defaults do; `containers`: empty where the image tells.
 
     `choices`: the builds of which a person has to choose one, where nothing tells which is meant. `engine`: why a
-    pipeline needs a Docker engine to build, "" where it needs none.
+    pipeline needs a Docker engine to build, "" where it needs none. `pushed`: the name that the image is pushed to.
+    `remote`: the repository's web address, "" for none.
     """
 
     target: Value
@@ -65,6 +68,23 @@ class Guess:
     choices: tuple[Build, ...] = ()
     dockerfile: Value
     engine: str = ""
+    pushed: str
+    remote: str = ""
+
+    @property
+    def on_ghcr(self) -> bool:
+        """Whether the image is pushed to GitHub's own registry, which GitHub's token is for."""
+        return self.pushed.startswith("ghcr.io/")
+
+    @property
+    def on_gitlab(self) -> bool:
+        """The same of GitLab's."""
+        return is_gitlabs(self.pushed, self.remote)
+
+    @property
+    def registry(self) -> str:
+        """The one that is pushed to."""
+        return parse(self.pushed).domain
 
     def lines(self) -> tuple[str, ...]:
         """What was guessed and why, a line each."""
@@ -92,6 +112,8 @@ def guess(found: Found) -> Guess:
         name=target.name,
         namespace=Value(text=found.namespace, why=found.namespace_why),
         image=image,
+        pushed=found.pushed or image.text,
+        remote=found.remote,
         containers=_containers(workload, image.text, names),
         build=_build(chosen),
         choices=tuple(build_of(one, chosen.why) for one in chosen.fitting) if chosen.only is None else (),

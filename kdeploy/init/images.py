@@ -23,6 +23,19 @@ def of_remote(remote: str) -> str:
     return _valid(derive_repository(f"{registry}/{path}")) if registry and "/" in path else ""
 
 
+def is_gitlabs(image: str, remote: str) -> bool:
+    """Whether `image` lies in the registry of the GitLab that has the repository: the one its job's token is for.
+
+    A self-managed one has it at registry.HOST or at HOST:PORT:
+    https://docs.gitlab.com/administration/packages/container_registry/
+    """
+    domain, host = parse(image).domain, (urlsplit(remote).hostname or "").removeprefix("www.")
+    if host in ("", *_REGISTRIES):  # one of github.com has its pipeline in a mirror
+        return domain == _REGISTRIES["gitlab.com"]
+    name, _, port = domain.partition(":")
+    return name == f"registry.{host}" or (name == host and port != "")
+
+
 def placeholder(name: str) -> str:
     """A name for the person to replace."""
     return _valid(derive_repository(f"{PLACEHOLDER}/{name}")) or f"{PLACEHOLDER}/app"

@@ -36,9 +36,14 @@ def _steps(guess: Guess, wanted: Collection[Wanted], program: str) -> Iterator[s
     if Wanted.GITHUB in wanted:
         yield "in .github/workflows/deploy.yml: put the account that publishes kdeploy in OWNER's place"
         yield "gh secret set KUBECONFIG < FILE    # the kubeconfig of the pipeline's account"
+        if not guess.on_ghcr:
+            yield f"gh secret set REGISTRY_USERNAME    # asks for it: the login of {guess.registry}"
+            yield "gh secret set REGISTRY_PASSWORD"
     if Wanted.GITLAB in wanted:
         yield "in .gitlab-ci.yml: put the account that publishes kdeploy in OWNER's place"
         yield "Settings, CI/CD, Variables: add KUBECONFIG, of type File, protected (protected branches alone get it)"
+        if not guess.on_gitlab:
+            yield f"there too, protected: REGISTRY_USERNAME and REGISTRY_PASSWORD, the login of {guess.registry}"
         if guess.engine:
             yield f"its runner must allow privileged containers, for the Docker engine: {guess.engine}"
     if Wanted.JENKINS in wanted:

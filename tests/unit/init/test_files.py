@@ -169,11 +169,43 @@ def test_the_workflow_has_the_least_permissions_and_inputs_that_there_are() -> N
 
 
 def test_another_registry_than_the_hosts_own_gets_a_login_of_its_own() -> None:
-    elsewhere = replace(GUESS, image=Value(text="quay.io/acme/web", why=""))
+    elsewhere = replace(GUESS, pushed="quay.io/acme/web")
     job = yaml.safe_load(files(elsewhere)[".github/workflows/deploy.yml"])["jobs"]["deploy"]
     assert job["permissions"] == {"contents": "read"}
     assert job["steps"][1]["with"]["registry-password"] == "${{ secrets.REGISTRY_PASSWORD }}"
     assert set(job["steps"][1]["with"]) <= set(INPUTS)
+
+
+@pytest.mark.parametrize(
+    ("remote", "pushed", "is_own"),
+    [
+        ("https://gitlab.com/acme/web", "registry.gitlab.com/acme/web", True),
+        ("https://git.acme.example/team/web", "registry.git.acme.example/team/web", True),
+        ("https://git.acme.example/team/web", "git.acme.example:5050/team/web", True),
+        ("https://git.acme.example/team/web", "registry.acme.example/team/web", False),
+        ("https://git.acme.example/team/web", "registry.gitlab.com/acme/web", False),
+        ("https://gitlab.com/acme/web", "quay.io/acme/web", False),
+        ("https://gitlab.com/acme/web", "registry.gitlab.com.evil.example/acme/web", False),
+        ("https://github.com/acme/web", "ghcr.io/acme/web", False),
+        ("https://github.com/acme/web", "registry.github.com/acme/web", False),
+        ("", "registry.example.com/team/web", False),
+        ("", "acme/web", False),
+    ],
+)
+def test_the_token_of_a_gitlab_job_goes_to_gitlabs_own_registry_alone(remote: str, pushed: str, is_own: bool) -> None:
+    guessed = replace(GUESS, remote=remote, pushed=pushed)
+    variables = yaml.safe_load(files(guessed)[".gitlab-ci.yml"])["deploy"]["variables"]
+    names = ("$CI_REGISTRY_USER", "$CI_REGISTRY_PASSWORD") if is_own else ("$REGISTRY_USERNAME", "$REGISTRY_PASSWORD")
+    assert (variables["KDEPLOY_REGISTRY_USERNAME"], variables["KDEPLOY_REGISTRY_PASSWORD"]) == names
+    steps = "\n".join(next_steps(guessed, [Wanted.GITLAB], "kdeploy"))
+    assert ("REGISTRY_USERNAME and REGISTRY_PASSWORD" in steps) is not is_own
+
+
+@pytest.mark.parametrize(("pushed", "is_own"), [("ghcr.io/acme/web", True), ("quay.io/acme/web", False)])
+def test_the_steps_name_the_secrets_of_another_registry(pushed: str, is_own: bool) -> None:
+    steps = "\n".join(next_steps(replace(GUESS, pushed=pushed), [Wanted.GITHUB], "kdeploy"))
+    assert ("gh secret set REGISTRY_USERNAME    # asks for it: the login of quay.io" in steps) is not is_own
+    assert ("gh secret set REGISTRY_PASSWORD" in steps) is not is_own
 
 
 def test_the_gitlab_job_passes_on_what_kdeploy_writes() -> None:
