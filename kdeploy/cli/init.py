@@ -20,7 +20,11 @@ def _text(name: str, text: str, *names: str, metavar: str) -> Any:
 
 def init(
     target: Annotated[
-        str | None, typer.Argument(metavar="[TARGET]", help="KIND/NAME, where you know it.", show_default=False)
+        str | None,
+        typer.Argument(metavar="[TARGET]", help="KIND/NAME, or a service of the kdeploy.yaml.", show_default=False),
+    ] = None,
+    env: Annotated[
+        str | None, _text("env", "The environment that the pipeline deploys to.", "-e", "--env", metavar="NAME")
     ] = None,
     namespace: Annotated[
         str | None, _text("namespace", "The namespace [the context's].", "-n", "--namespace", metavar="NAME")
@@ -45,7 +49,10 @@ def init(
 
     It looks at the Dockerfile, the git remote and, where one answers, the cluster; it says what it guessed, and why.
 
-    Exit 2: a file is there already, and nobody said that it may be overwritten; then nothing was written.
+    With a pipeline or the Role a kdeploy.yaml that is there is kept and read, and they are made for what it says.
+
+    Exit 2: another file is there already, and nobody said that it may be overwritten, or it takes a service's name or
+    --env to tell what is meant; then nothing was written.
     """
     from kdeploy.cli.initializing import Asked, begin
     from kdeploy.cli.plain import told
@@ -54,6 +61,7 @@ def init(
     wanted = {Wanted.GITHUB: github, Wanted.GITLAB: gitlab, Wanted.JENKINS: jenkins, Wanted.RBAC: rbac}
     asked = Asked(
         target=target or None,
+        env=env or None,
         namespace=namespace or None,
         context=context or None,
         kubeconfig=kubeconfig or None,

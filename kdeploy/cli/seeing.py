@@ -10,6 +10,7 @@ from kdeploy.clock import Deadline, SystemClock
 from kdeploy.cluster.connect import connect
 from kdeploy.cluster.kubeconfig import Context, choose_context, default_namespace
 from kdeploy.errors import InterruptedBySignalError, KdeployError
+from kdeploy.init.guess import SAID
 from kdeploy.model import Obj
 from kdeploy.report.redact import Redactor
 from kdeploy.text import one_line
@@ -45,7 +46,7 @@ def look_at_cluster(
     except TimeoutError:
         blind = f"the cluster did not answer within {SECONDS:g} s"
     own = context.namespace if context else None
-    why = "as you said" if namespace else "the default"
+    why = SAID if namespace else "the default"
     if context and own and not namespace:
         why = f"that of context {one_line(context.name)}"
     return Sight(namespace=namespace or own or "default", why=why, workloads=found, blind=blind)

@@ -67,7 +67,7 @@ class Written:
 
 def make_files(guess: Guess, wanted: Collection[Wanted], places: Places) -> tuple[Written, ...]:
     """kdeploy.yaml, then what else is wanted. Raises ConfigError for a place that its CI would evaluate."""
-    _refuse_evaluated(wanted, places)
+    _refuse_evaluated(wanted, guess, places)
     below = f"{places.below}/" if places.below else ""
     found = [Written(path=f"{below}{places.config}", text=_fill("kdeploy.yaml", guess, places))]
     for one in Wanted:
@@ -77,9 +77,11 @@ def make_files(guess: Guess, wanted: Collection[Wanted], places: Places) -> tupl
     return tuple(found)
 
 
-def _refuse_evaluated(wanted: Collection[Wanted], places: Places) -> None:
+def _refuse_evaluated(wanted: Collection[Wanted], guess: Guess, places: Places) -> None:
+    named = [("folder", places.below), ("branch", places.branch)]
+    named += [(what, one.text) for what, one in (("service", guess.service), ("environment", guess.environment)) if one]
     for one, begin in _EVALUATED.items():
-        for what, text in (("folder", places.below), ("branch", places.branch)):
+        for what, text in named:
             if one in wanted and begin in text:
                 raise ConfigError(
                     f"the {what} {one_line(text)!r} has {begin} in its name, which {PLACES[one]} would evaluate",
@@ -109,7 +111,8 @@ def _fill(template: str, guess: Guess, places: Places) -> str:
         guess=guess,
         branch=places.branch,
         config=config,
-        command=f"kdeploy deploy{f' --config {shlex.quote(config)}' if config else ''}",
+        command=f"kdeploy deploy{guess.arguments}{f' --config {shlex.quote(config)}' if config else ''}",
+        environment=guess.environment.text if guess.environment else "production",
         rules=rules_of(needed(target, [HttpCheck(name="any", path="/")])),
         role=f"kdeploy-{guess.kind.plural}",
     )

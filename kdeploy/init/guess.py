@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,14 +18,16 @@ from kdeploy.rollout.objects import all_containers, kind_of, name_of
 from kdeploy.rollout.template import template_of
 from kdeploy.text import one_line
 
+SAID = "as you said"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What was looked at. `name` is the repository's or its folder's, `remote` its web address, "" for none.
 
     `workloads`: those of the namespace; empty with `blind`, which says why nobody could be asked. `namespace`: what the
-    flag or the context names, `namespace_why` which of them. `target` and `image`: what the person gave. `pushed`:
-    where the image is pushed to, "" for its own name.
+    flag or the context names, `namespace_why` which of them. `target` and `image`: what is given, `target_why` and
+    `image_why` by whom. `pushed`: where the image is pushed to, "" for its own name.
     """
 
     name: str
@@ -35,7 +38,9 @@ class Found:
     namespace: str = "default"
     namespace_why: str = ""
     target: str | None = None
+    target_why: str = SAID
     image: str | None = None
+    image_why: str = SAID
     pushed: str = ""
 
 
@@ -54,7 +59,8 @@ class Guess:
 
     `choices`: the builds of which a person has to choose one, where nothing tells which is meant. `engine`: why a
     pipeline needs a Docker engine to build, "" where it needs none. `pushed`: the name that the image is pushed to.
-    `remote`: the repository's web address, "" for none.
+    `remote`: the repository's web address, "" for none. `service` and `environment`: what a deploy is told beside a
+    kdeploy.yaml that was there, None where that alone tells it.
     """
 
     target: Value
@@ -70,6 +76,14 @@ class Guess:
     engine: str = ""
     pushed: str
     remote: str = ""
+    service: Value | None = None
+    environment: Value | None = None
+
+    @property
+    def arguments(self) -> str:
+        """TARGET and --env of a deploy, as a shell reads them, each after a space; "" where it needs none."""
+        target = f" {shlex.quote(self.service.text)}" if self.service else ""
+        return target + (f" --env {shlex.quote(self.environment.text)}" if self.environment else "")
 
     @property
     def on_ghcr(self) -> bool:
@@ -86,15 +100,17 @@ class Guess:
         """The one that is pushed to."""
         return parse(self.pushed).domain
 
-    def lines(self) -> tuple[str, ...]:
-        """What was guessed and why, a line each."""
-        told = [("target", self.target), ("namespace", self.namespace), ("image", self.image)]
+    def lines(self, *, kept: bool = False) -> tuple[str, ...]:
+        """What was guessed and why, a line each; where kdeploy.yaml is kept without what it alone would say."""
+        told = [(key, one) for key, one in (("service", self.service), ("environment", self.environment)) if one]
+        told += [("target", self.target), ("namespace", self.namespace), ("image", self.image)]
         told.append(("dockerfile", self.dockerfile))
         if self.engine:
             told.append(("engine", Value(text="the pipeline needs one to build", why=self.engine)))
-        if self.containers:
+        if self.containers and not kept:
             told.append(("containers", Value(text=", ".join(self.containers), why="none of them runs the image yet")))
-        told.append(("check", Value(text=self.check.shown, why=self.check.why, sure=self.check.path != "")))
+        if not kept:
+            told.append(("check", Value(text=self.check.shown, why=self.check.why, sure=self.check.path != "")))
         return tuple(one_line(f"{key}: {value.text} ({value.why})") for key, value in told)
 
 
@@ -128,7 +144,7 @@ def _workload(found: Found, image: str, names: Sequence[str]) -> tuple[Obj | Non
         wanted = parse_workload(found.target)
         seen = next((one for one in found.workloads if _as_target(one) == wanted), None)
         there = "" if seen or found.blind else f"; it is not in namespace {found.namespace} yet"
-        return seen, wanted, f"as you said{there}", True
+        return seen, wanted, f"{found.target_why}{there}", True
     rules = (
         ("it runs this repository's image", [one for one in found.workloads if image and runs(one, image)]),
         ("its image is named like the repository", [one for one in found.workloads if runs_named(one, names)]),
@@ -148,7 +164,7 @@ def _workload(found: Found, image: str, names: Sequence[str]) -> tuple[Obj | Non
 
 def _image(found: Found, given: str, derived: str, workload: Obj | None, names: Sequence[str]) -> Value:
     if given:
-        return Value(text=given, why="as you said")
+        return Value(text=given, why=found.image_why)
     if derived:
         return Value(text=derived, why=f"the registry that belongs to {one_line(found.remote, 100)}")
     own = [image for _, image in container_images(workload) if is_own(image)] if workload else []

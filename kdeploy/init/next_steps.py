@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from kdeploy.init.building import SHOWN
 from kdeploy.init.files import RBAC_PLACE, Wanted
 from kdeploy.init.guess import Guess
+from kdeploy.text import one_line
 
 
 def next_steps(guess: Guess, wanted: Collection[Wanted], program: str, kept: str | None = None) -> tuple[str, ...]:
@@ -51,5 +52,6 @@ def _steps(guess: Guess, wanted: Collection[Wanted], program: str) -> Iterator[s
         yield f"on Jenkins' agents: Python 3.11 or later, kdeploy on PATH (pip install . in a clone of it){engine}"
         yield 'in Jenkins: add the credentials "kubeconfig" (secret file) and "registry" (user name with password)'
     yield "commit what was written: with files that are in no commit the image is a -dirty- one, which CI=true refuses"
-    yield f"{program} doctor    # says whether a deploy can go ahead"
-    yield f"{program} deploy"
+    arguments = f" {one_line(guess.arguments)}" if guess.arguments else ""
+    yield f"{program} doctor{arguments}    # says whether a deploy can go ahead"
+    yield f"{program} deploy{arguments}"

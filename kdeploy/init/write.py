@@ -17,6 +17,12 @@ def taken(files: Sequence[Written], top: Path) -> tuple[Written, ...]:
     return tuple(file for file in files if _differs(top / file.path, file.text))
 
 
+def unchanged(files: Sequence[Written], top: Path) -> tuple[Written, ...]:
+    """Those that are there already, byte for byte."""
+    there = [file for file in files if os.path.lexists(top / file.path)]
+    return tuple(file for file in there if not _differs(top / file.path, file.text))
+
+
 def refuse_taken(there: Sequence[Written], refused: Sequence[Written]) -> None:
     """Raises ConfigError where one of those that are there may not be overwritten: then none is written."""
     if not refused:

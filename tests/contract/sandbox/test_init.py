@@ -145,6 +145,107 @@ def test_a_kdeploy_yaml_that_is_there_is_kept_and_read_where_a_pipeline_is_asked
     assert "data" in role
 
 
+TWO = """\
+version: 1
+services:
+  a: {target: deployment/a, namespace: shop, image: quay.io/acme/a}
+  b: {target: statefulset/b, namespace: shop, image: quay.io/acme/b, build: {context: svc/b}}
+"""
+ONE = """\
+version: 1
+services:
+  web: {target: deployment/web, namespace: shop, image: quay.io/acme/web}
+environments:
+"""
+
+
+def test_of_several_services_one_is_named_or_nothing_is_written(checkout: Path) -> None:
+    (checkout / "kdeploy.yaml").write_text(TWO)
+    done = init(checkout, "--github", "--rbac")
+    assert (done.returncode, files(checkout)) == (2, {"Dockerfile", "kdeploy.yaml"})
+    assert "which service? kdeploy.yaml has 2 of them" in done.stderr
+    assert "name one: a, b" in done.stderr
+    assert 'no service "c"' in init(checkout, "c", "--github").stderr
+    done = init(checkout, "b", "--github", "--gitlab", "--jenkins", "--rbac")
+    assert done.returncode == 0, done.stderr
+    assert "target: b\n" in (checkout / ".github/workflows/deploy.yml").read_text()
+    for file in (".gitlab-ci.yml", "Jenkinsfile"):
+        assert "kdeploy deploy b --" in (checkout / file).read_text()
+    role = (checkout / "deploy/kdeploy-rbac.yaml").read_text()
+    assert "statefulsets" in role
+    assert "namespace: shop" in role
+    for line in (
+        "service: b (as you said)",
+        "target: statefulset/b (from kdeploy.yaml",
+        "namespace: shop (from kdeploy.yaml)",
+        "image: quay.io/acme/b (from kdeploy.yaml)",
+        "dockerfile: svc/b/Dockerfile (from kdeploy.yaml)",
+        "kdeploy doctor b ",
+    ):
+        assert line in done.stderr
+    assert done.stderr.endswith("kdeploy deploy b\n")
+    assert "check:" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environments", "flags", "taken", "why"),
+    [
+        (
+            "  staging: {}\n  production: {namespace: live}\n",
+            [],
+            "production",
+            "a guess, please check: it is called so",
+        ),
+        ("  staging: {namespace: live}\n  prod: {}\n", ["--env", "staging"], "staging", "as you said"),
+        ("  eu: {namespace: live}\n", [], "eu", "a guess, please check: the only one of kdeploy.yaml"),
+        ("  eu: {}\n  us: {}\n", [], "", "name one with --env: eu, us"),
+        ("  prod: {}\n  production: {}\n", [], "", "name one with --env: prod, production"),
+        ("  eu: {}\n", ["--env", "us"], "", 'kdeploy.yaml has no environment "us"'),
+    ],
+)
+def test_the_pipeline_and_the_role_are_for_one_environment(
+    checkout: Path, environments: str, flags: list[str], taken: str, why: str
+) -> None:
+    (checkout / "kdeploy.yaml").write_text(ONE + environments)
+    done = init(checkout, *flags, "--github", "--gitlab", "--jenkins", "--rbac")
+    assert why in done.stderr
+    if not taken:
+        assert (done.returncode, files(checkout)) == (2, {"Dockerfile", "kdeploy.yaml"})
+        return
+    assert done.returncode == 0, done.stderr
+    assert f"environment: {taken} ({why})" in done.stderr
+    workflow, job = (checkout / ".github/workflows/deploy.yml").read_text(), (checkout / ".gitlab-ci.yml").read_text()
+    assert f"env: {taken}\n" in workflow
+    assert f"group: deploy-{taken}\n" in workflow
+    assert f"name: {taken}\n" in job
+    for text in (job, (checkout / "Jenkinsfile").read_text()):
+        assert f"kdeploy deploy --env {taken} --" in text
+    assert "namespace: live" in (checkout / "deploy/kdeploy-rbac.yaml").read_text()
+    assert done.stderr.endswith(f"kdeploy deploy --env {taken}\n")
+
+
+@pytest.mark.parametrize(("flags", "says"), [(["b"], '"b" is no KIND/NAME'), (["--env", "prod"], "--env is for a")])
+def test_a_kdeploy_yaml_that_is_made_has_no_names_to_choose_from(checkout: Path, flags: list[str], says: str) -> None:
+    done = init(checkout, *flags)
+    assert (done.returncode, files(checkout)) == (2, {"Dockerfile"})
+    assert says in done.stderr
+
+
+def test_the_login_is_for_the_registry_that_is_pushed_to(checkout: Path) -> None:
+    (checkout / "kdeploy.yaml").write_text(ONE.replace("image:", "push_image: ghcr.io/acme/web, image:"))
+    assert init(checkout, "--github").returncode == 0
+    assert "github.token" in (checkout / ".github/workflows/deploy.yml").read_text()
+
+
+def test_a_file_that_says_the_same_is_not_called_written(checkout: Path) -> None:
+    assert "wrote kdeploy.yaml" in init(checkout).stderr
+    written = (checkout / "kdeploy.yaml").stat()
+    done = init(checkout, "--jenkins", "--force")
+    assert "kdeploy.yaml is there already, and says the same" in done.stderr
+    assert "wrote Jenkinsfile" in done.stderr
+    assert (checkout / "kdeploy.yaml").stat().st_ino == written.st_ino
+
+
 def test_a_kdeploy_yaml_that_cannot_be_read_is_kept_and_said_to_need_mending(checkout: Path) -> None:
     (checkout / "kdeploy.yaml").write_text("version: 1\nservces: {}\n")
     done = init(checkout, "--jenkins")

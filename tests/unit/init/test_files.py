@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -227,6 +228,19 @@ def test_an_engine_stands_beside_the_gitlab_job_where_the_dockerfile_takes_one_a
     assert "web/Dockerfile line 3 takes one" in files(WITH_ENGINE)[".gitlab-ci.yml"]
     assert any("engine" in line for line in WITH_ENGINE.lines())
     assert re.fullmatch(r"docker:\d+\.\d+\.\d+-dind", engine["services"][0]), "a version, never what is newest"
+
+
+@given(HOSTILE, HOSTILE)
+def test_the_names_of_a_kept_config_stay_arguments(one: str, two: str) -> None:
+    assume(not any(begin in name for begin in ("${{", "$[[") for name in (one, two)))  # refused: see below
+    service, environment = f"s{one}", f"e{two}"
+    named = replace(GUESS, service=Value(text=service, why=""), environment=Value(text=environment, why=""))
+    made = files(named)
+    (command,) = yaml.safe_load(made[".gitlab-ci.yml"])["deploy"]["script"]
+    assert shlex.split(command)[:5] == ["kdeploy", "deploy", plain(service), "--env", plain(environment)]
+    inputs = yaml.safe_load(made[".github/workflows/deploy.yml"])["jobs"]["deploy"]["steps"][1]["with"]
+    assert (inputs["target"], inputs["env"]) == (plain(service), plain(environment))
+    assert set(inputs) <= set(INPUTS)
 
 
 @pytest.mark.parametrize("wanted", [Wanted.GITLAB, Wanted.JENKINS])
