@@ -10,6 +10,9 @@ from kdeploy.build.source import Source, is_checkout
 from kdeploy.config.settings import BuildOptions
 from kdeploy.errors import ConfigError
 
+NAME_IT = "name it with --dockerfile, or by build in kdeploy.yaml (where kdeploy init left several lines, choose one)"
+"""What helps where there is no Dockerfile at the place that is looked at."""
+
 
 def read_dockerfile(options: BuildOptions, source: Source, env: Mapping[str, str]) -> bytes:
     """The Dockerfile of what may be built. Raises ConfigError where there is none, BuildError where the source has
@@ -24,7 +27,7 @@ def read_dockerfile(options: BuildOptions, source: Source, env: Mapping[str, str
         first = (
             "put actions/checkout before this step" if env.get("GITHUB_ACTIONS") else "check the repository out first"
         )
-        ways = "name it with --dockerfile, or deploy a built image: --image REPOSITORY:TAG"
+        ways = f"{NAME_IT}, or deploy a built image: --image REPOSITORY:TAG"
         raise ConfigError(
             f"the Dockerfile {options.dockerfile} cannot be read: {error.strerror}{nothing}",
             hint=f"{first}, or {ways}" if nothing else ways,

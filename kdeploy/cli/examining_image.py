@@ -72,7 +72,7 @@ def _builder(session: Session, settings: Settings | None, questions: Questions) 
         choice = choose_engine(name, session.env, deadline)
         if settings is not None:
             refuse_unbuildable(settings.build, choice.engine, session.env, choice.no_engine)
-        return judge_builder(choice.engine, choice.problems)
+        return judge_builder(choice.engine, choice.problems, followed=settings is not None)
 
     return questions.ask("builder", look)
 

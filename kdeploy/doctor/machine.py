@@ -41,12 +41,13 @@ def judge_git(
     return warning("git", f"{found}; {'; '.join(notes)}") if notes else good("git", found)
 
 
-def judge_builder(engine: str, problems: Mapping[str, str]) -> Check:
-    """Which engine builds, and why those before it do not."""
+def judge_builder(engine: str, problems: Mapping[str, str], *, followed: bool = True) -> Check:
+    """Which engine builds, and why those before it do not. `followed`: whether the Dockerfile is known, and it does."""
     why = "; ".join(f"not {name}: {problem}" for name, problem in problems.items())
     message = f"{_TITLES[engine]}{f' ({why})' if why else ''}"
     if engine == "layers" and problems:
-        return warning("builder", message, "it does for this Dockerfile; one with RUN needs Docker")
+        hint = "it does for this Dockerfile; one with RUN needs Docker"
+        return warning("builder", message, hint if followed else "a Dockerfile with RUN needs Docker")
     return good("builder", message)
 
 

@@ -27,6 +27,8 @@ def _of_guess(guess: Guess) -> Iterator[str]:
     if guess.choices:
         told = " or ".join(f"{build.context}/{build.dockerfile}" for build in guess.choices[:SHOWN])
         yield f"choose the build in kdeploy.yaml ({told}): until then a deploy is refused"
+    elif not guess.dockerfile.sure:
+        yield "add a Dockerfile, or give the image in kdeploy.yaml a tag: then that is deployed, and nothing is built"
 
 
 def _steps(guess: Guess, wanted: Collection[Wanted], program: str) -> Iterator[str]:

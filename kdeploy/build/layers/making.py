@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from kdeploy.build.dockerfile import NAME_IT
 from kdeploy.build.layers.archive import write_archive
 from kdeploy.build.layers.cache import Cache
 from kdeploy.build.layers.context import Context, open_context
@@ -187,7 +188,7 @@ def _read(dockerfile: str) -> bytes:
             return file.read(LIMIT + 1)
     except OSError as error:
         raise BuildError(
-            f"the Dockerfile {one_line(dockerfile)} cannot be read: {error.strerror}", hint="name it with --dockerfile"
+            f"the Dockerfile {one_line(dockerfile)} cannot be read: {error.strerror}", hint=NAME_IT
         ) from error
 
 

@@ -290,7 +290,7 @@ def test_a_missing_dockerfile_is_named_before_anything_is_built(repo: Path) -> N
     source = inspect_source(options, None, ENV, soon())
     with pytest.raises(ConfigError, match=r"Dockerfile\.prod cannot be read") as caught:
         request_build(options, source, ENV, soon(), repository="web")
-    assert caught.value.hint.startswith("name it with --dockerfile")
+    assert caught.value.hint.startswith("name it with --dockerfile, or by build in kdeploy.yaml")
 
 
 @pytest.mark.parametrize(

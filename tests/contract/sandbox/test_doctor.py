@@ -160,6 +160,15 @@ def test_without_an_engine_a_dockerfile_that_takes_one_says_both(checkout: Path,
     assert "start Docker" in builder["hint"]
 
 
+def test_where_no_service_is_chosen_nothing_is_said_of_its_dockerfile(checkout: Path) -> None:
+    (checkout / "kdeploy.yaml").write_text("version: 1\nservices:\n  a: {target: deploy/a}\n  b: {target: deploy/b}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ENV, "DOCKER_HOST", "unix:///nonexistent.sock")
+        done = kdeploy("doctor", "--config", str(checkout / "kdeploy.yaml"), "-o", "json")
+    (builder,) = [one for one in json.loads(done.stdout)["checks"] if one["name"] == "builder"]
+    assert (builder["passed"], builder["hint"]) == (None, "a Dockerfile with RUN needs Docker")
+
+
 def test_servers_that_never_answer_cost_some_seconds(checkout: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"

@@ -62,7 +62,9 @@ def test_the_builder_says_which_it_is_and_why_no_other() -> None:
         True,
         "Docker's classic builder (not buildx: docker has no buildx plugin)",
     )
-    assert judge_builder("layers", {"buildx": "a", "classic": "b"}).passed is None
+    layers = judge_builder("layers", {"buildx": "a", "classic": "b"})
+    assert (layers.passed, layers.hint) == (None, "it does for this Dockerfile; one with RUN needs Docker")
+    assert "this Dockerfile" not in judge_builder("layers", {"buildx": "a"}, followed=False).hint
     assert judge_builder("layers", {}).passed is True
 
 

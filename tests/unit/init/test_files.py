@@ -309,6 +309,13 @@ def test_no_ci_evaluates_the_name_of_a_folder_or_a_branch(wanted: Wanted, begin:
             assert make_files(GUESS, [wanted], places)
 
 
+def test_the_steps_name_a_missing_dockerfile_where_no_kept_config_tells_what_is_built() -> None:
+    bare = guess(Found(name="web"))
+    assert "add a Dockerfile, or give the image in kdeploy.yaml a tag" in next_steps(bare, (), "kdeploy")[1]
+    for steps in (next_steps(GUESS, (), "kdeploy"), next_steps(bare, (), "kdeploy", "")):
+        assert not any("add a Dockerfile" in one for one in steps)
+
+
 def test_the_steps_name_what_is_a_placeholder_and_end_with_the_deploy() -> None:
     steps = next_steps(guess(Found(name="web")), tuple(Wanted), "kdeploy")
     assert steps[0].startswith("put your own target and image into kdeploy.yaml")
