@@ -20,8 +20,9 @@ def is_readable(address: str) -> bool:
     """
     parts = _PARTS.fullmatch(address.strip())
     login, _, server = parts["server"].rpartition("@") if parts else ("", "", "")
-    # An @ after a plain host is a path's own; after "host:12" that may be the beginning of a password.
-    is_meant = parts is not None and ("@" not in parts["rest"] or (":" not in server and parts["rest"][0] == "/"))
+    # An @ is the path's own only where a plain host stands before it; else that may be a part of the password.
+    is_host = parts is not None and "." in parts["server"] and not set("@:") & set(parts["server"])
+    is_meant = parts is not None and ("@" not in parts["rest"] or (is_host and parts["rest"][0] == "/"))
     return bool(is_meant and _SERVER.fullmatch(server) and not set("[]") & set(login))
 
 

@@ -21,7 +21,7 @@ _JOINED = (
     "pgpass",
 )
 _ENDING = re.compile(
-    r"\w*(?:(?:encryption|decryption|session|signing|master|hmac)key|pwd"
+    r"\w*(?:(?:encryption|decryption|session|signing|master|hmac|secret)key|pwd"
     r"|(?:db|sql|pg|redis|mongo|user|root|admin|login|mail|smtp|imap|ftp|ldap|ssh|proxy|key|store)pass)"
 )
 """Two words written as one. Not every end: COMPASS and BYPASS, MONKEY and KEYBOARD are words by themselves."""

@@ -83,7 +83,8 @@ def request_build(
     dockerfile, inputs = read_dockerfile(options, source, env), ""
     if tag is None and source.is_exact:
         context = context_hash(options.context, options.dockerfile, check=deadline.remaining)
-        inputs = hash_inputs(options, dockerfile, context, env.get("DOCKER_DEFAULT_PLATFORM") or platform.machine())
+        machine = f"{env.get('DOCKER_DEFAULT_PLATFORM', '')} {platform.machine()}".strip()  # not every builder heeds it
+        inputs = hash_inputs(options, dockerfile, context, machine)
     return plan_build(options, source, inputs, repository=repository, tag=tag)
 
 

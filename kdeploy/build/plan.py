@@ -73,7 +73,7 @@ def hash_inputs(options: BuildOptions, dockerfile: bytes, context: str, machine:
     """A SHA-256 in hex of what decides the image; secrets are left out on purpose.
 
     `context`: the hash of what the builder gets. `machine`: for what an image is built where no platform is asked for:
-    what DOCKER_DEFAULT_PLATFORM says, else this machine, as platform.machine() names it.
+    what DOCKER_DEFAULT_PLATFORM says, and this machine, as platform.machine() names it.
     """
     inputs = {
         "dockerfile": hashlib.sha256(dockerfile).hexdigest(),

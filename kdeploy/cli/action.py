@@ -26,7 +26,7 @@ from kdeploy.config.file import NAMES
 from kdeploy.config.flags import Flags
 from kdeploy.errors import ConfigError, InterruptedBySignalError
 from kdeploy.report.github.commands import masks
-from kdeploy.secret import Secret
+from kdeploy.secret import Secret, is_secret
 from kdeploy.text import one_line
 
 _SECRET_VALUE = re.compile(r"""\b(?:token|password|client-key-data|[\w-]*secret)['"]?: *['"]?([^\s'",}]+)""")
@@ -113,10 +113,23 @@ def _values_of(kubeconfig: str) -> list[str]:
 
 def _texts(value: Any) -> list[str]:
     if isinstance(value, dict):
-        return [text for key, inner in value.items() if key not in _NO_VALUES for text in _texts(inner)]
+        words = value.get("args") if isinstance(value.get("args"), list) else []
+        own = [text for key, inner in value.items() if key not in _NO_VALUES for text in _texts(inner)]
+        return [*own, *_of_words([str(word) for word in words or ()])]
     if isinstance(value, list):
         return [text for inner in value for text in _texts(inner)]
     return [value] if isinstance(value, str) and len(value) >= SHORTEST_VALUE else []
+
+
+def _of_words(words: list[str]) -> list[str]:
+    """What a login plugin is given by flags that are secrets by their names: "--client-secret=..." or the next word."""
+    found = []
+    for word, after in zip(words, [*words[1:], ""], strict=False):
+        name, given, value = word.partition("=")
+        secret = value if given else after
+        if name.startswith("-") and is_secret(name, secret):
+            found.append(secret)
+    return found
 
 
 def _run(arguments: list[str]) -> None:

@@ -60,9 +60,9 @@ def begin(asked: Asked) -> int:
     top = Path(checkout.top) if checkout.top else folder
     own = kept.settings
     context = asked.context or (own.context if own else None)
-    namespace = asked.namespace or (own.namespace if own else None)
+    namespace = (own.namespace if own else None) or asked.namespace  # the pipeline deploys to what the file says
     sight = look_at_cluster(asked.kubeconfig, context, namespace, os.environ, hide)
-    if own and own.namespace and not asked.namespace:
+    if own and own.namespace:
         sight = replace(sight, why=f"from {config}")
     found = _found(asked, sight, checkout.remote, folder, top)
     guessed = kept.correct(guess(kept.fill(found, config)), config) if is_kept else guess(found)

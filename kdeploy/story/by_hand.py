@@ -104,6 +104,7 @@ def choose(snapshot: Snapshot, to: str | None) -> RollbackTarget:
     That is the one that was live last of those that were deployed before it: so a second rollback goes on to the
     version before, and not back to the one that the first has taken away; and what a rollback had put back comes back
     after a later deploy. Where the live one is not verified, all that are verified count, as after a failed deploy.
+    A ControllerRevision keeps the deploy that made it: of a StatefulSet or DaemonSet that one counts.
 
     Raises RefusedError (NotFound, Ambiguous, NoRollbackTarget).
     """

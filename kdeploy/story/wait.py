@@ -68,7 +68,8 @@ class Evidence:
         if first:
             until = min(self.run.now() + LAST_LOOK, self.until + beyond)
             told = self.run.edges.cluster.pod_events(first, until)
-            self.events = (*(event for event in self.events if _pod_of(event) not in first), *told)
+            answered = {_pod_of(event) for event in told}  # no answer says nothing: what was known stays
+            self.events = (*(event for event in self.events if _pod_of(event) not in answered), *told)
         return bool(first)
 
     def _long_in_the_making(self, snapshot: Snapshot) -> list[str]:

@@ -289,7 +289,7 @@ def test_a_signal_while_kdeploy_itself_starts_in_the_container_is_no_traceback()
 
 
 def test_the_values_of_a_kubeconfigs_users_are_masked_each_by_itself(tmp_path: Path) -> None:
-    values = {"pa}ss'word1,more and more", "abcdefghijkl", "wJalrXUtnFEMI/K7MDENG"}
+    values = {"pa}ss'word1,more and more", "abcdefghijkl", "wJalrXUtnFEMI/K7MDENG", "Sep4rate", "J0ined"}
     users = """users:
 - {name: one, user: {username: ann, password: "pa}ss'word1,more and more"}}
 - name: two
@@ -298,7 +298,7 @@ def test_the_values_of_a_kubeconfigs_users_are_masked_each_by_itself(tmp_path: P
   user:
     exec:
       command: aws
-      args: [--cluster-name, my-cluster-of-shops]
+      args: [--cluster-name, my-cluster-of-shops, --client-secret, Sep4rate, --oidc-client-secret=J0ined]
       env: [{name: AWS_SECRET_ACCESS_KEY, value: wJalrXUtnFEMI/K7MDENG}]
 """
     step = Step(tmp_path, target="deployment/web", image="acme/web", kubeconfig=f"apiVersion: v1\n{users}")

@@ -19,6 +19,7 @@ READABLE = [
     "https://gw.example.com/v1/users/jo@example.com/clusters/a",
 ]
 UNREADABLE = [
+    *("http://u:canary@pw123/x@proxy.example:3128", "http://pw123canary/x@proxy.example"),
     *("http://user:canary#pw@proxy:3128", "http://user:canary/pw@proxy:3128", "http://user:canary?pw@proxy:3128"),
     *("http://user:123/pw@proxy:3128", "http://user:123#pw@proxy", r"http://user:canary\pw@proxy:3128"),
     *(

@@ -18,6 +18,7 @@ VALUE = "s3cr3t-value"
         *("spring.datasource.password", "dbPassword", "db-password", "apiKey", "API_KEY", "PUBLIC_API_TOKEN", "AUTH"),
         *("CACHE_AUTH", "CACHE_API_KEY"),
         *("NPM_TOKEN", "CLIENT_SECRETS", "credentials", "REGISTRY_CREDS", "CREDS", "JWT", "SERVICE_JWT", "BEARER"),
+        *("SECRETKEY", "MINIO_SECRETKEY", "JWTSECRETKEYS"),
         *("ENCRYPTIONKEY", "SESSIONKEY", "encryptionKey", "MYSQLPWD", "DB_PWD", "dbpass", "SMTPPASS", "TRUSTSTOREPASS"),
     ],
 )

@@ -66,6 +66,13 @@ def test_some_speak_for_all_and_no_answer_is_waited_for_beyond_the_end(cluster: 
     assert cluster.asked == [(list("abcdef")[:SUSPECTS], 600.0)]
 
 
+def test_what_was_known_stays_where_there_is_no_answer(cluster: Asked) -> None:
+    evidence, known = cluster.evidence(), load("v1.35", "volume-absent")
+    evidence.events = known.events
+    assert evidence.look_once_more(known).events == known.events
+    assert len(cluster.asked) == 1
+
+
 def test_nothing_is_asked_about_a_verdict_that_needs_no_cause(cluster: Asked) -> None:
     for state in (State.COMPLETE, State.SUPERSEDED):
         assert not cluster.evidence().look_into(crashing(state, "a"), EMPTY)
