@@ -16,8 +16,7 @@ from kdeploy.model import Culprit, Obj, Snapshot, State, Target, Verdict
 from kdeploy.report.encode import encode_fields
 from kdeploy.report.wording import counted
 from kdeploy.rollout.containers import env_secrets
-from kdeploy.rollout.objects import name_of
-from kdeploy.rollout.pod_events import is_creating, suspects
+from kdeploy.rollout.pod_events import in_the_making, suspects
 from kdeploy.rollout.revisions import live_revision, new_pods
 from kdeploy.rollout.status import expectation, snapshot_from_dump, status_of
 from kdeploy.text import one_line
@@ -56,8 +55,7 @@ def _judge_cluster(session: Session, settings: Settings) -> tuple[Target, Verdic
             verdict = wait(run, Phase.ROLLOUT, expected, session.started + settings.limits.timeout)
     else:
         verdict = status_of(snapshot, crash_budget=budget)
-        creating = [name_of(pod) for pod in new_pods(snapshot) if is_creating(pod)]
-        if pods := [*suspects(verdict.culprits), *creating]:
+        if pods := [*suspects(verdict.culprits), *in_the_making(new_pods(snapshot))]:
             events = there.cluster.pod_events(pods, run.now() + READ_TIMEOUT)
             verdict = status_of(replace(snapshot, events=events), crash_budget=budget)
     return there.target, replace(verdict, culprits=with_evidence(run, verdict)), there.cluster.snapshot()

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from kdeploy.model import Culprit, Obj, Reason
-from kdeploy.rollout.objects import condition, container_statuses, uid_of
+from kdeploy.rollout.objects import condition, container_statuses, name_of, uid_of
 
 _CREATING = frozenset({"ContainerCreating", "PodInitializing"})
 _NOT_MOUNTED = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
@@ -42,6 +42,11 @@ def is_creating(pod: Obj) -> bool:
         return False
     waiting = [(status.get("state") or {}).get("waiting") or {} for status, _ in container_statuses(pod)]
     return all(state.get("reason") in _CREATING for state in waiting)
+
+
+def in_the_making(pods: Iterable[Obj]) -> list[str]:
+    """The names of those that are being created."""
+    return [name_of(pod) for pod in pods if is_creating(pod)]
 
 
 def pull_failure(pod: Obj, events: Sequence[Obj]) -> str:

@@ -10,8 +10,7 @@ from kdeploy.events import Phase
 from kdeploy.model import Obj, Reason, Snapshot, State, Verdict
 from kdeploy.rollout.assess import Expected, assess, is_settled_by_status, timed_out
 from kdeploy.rollout.calm import Calm, hold
-from kdeploy.rollout.objects import name_of
-from kdeploy.rollout.pod_events import is_creating, suspects
+from kdeploy.rollout.pod_events import in_the_making, suspects
 from kdeploy.rollout.revisions import new_pods
 from kdeploy.story.run import Run
 
@@ -59,7 +58,7 @@ class Evidence:
 
     def look_once_more(self, snapshot: Snapshot) -> Snapshot:
         """`snapshot` with the events known, those of pods in the making anew: what held them up may be past."""
-        self._ask([name_of(pod) for pod in new_pods(snapshot) if is_creating(pod)], LAST_LOOK)
+        self._ask(in_the_making(new_pods(snapshot)), LAST_LOOK)
         return replace(snapshot, events=self.events)
 
     def _ask(self, pods: list[str], beyond: float = 0.0) -> bool:
@@ -74,7 +73,7 @@ class Evidence:
 
     def _long_in_the_making(self, snapshot: Snapshot) -> list[str]:
         """The new pods of which none has a container yet, and of which nobody has asked for a while."""
-        now, names = self.run.now(), [name_of(pod) for pod in new_pods(snapshot) if is_creating(pod)]
+        now, names = self.run.now(), in_the_making(new_pods(snapshot))
         self.creating = {name: self.creating.get(name, now + CREATED) for name in names}
         due = [name for name, at in self.creating.items() if at <= now][:SUSPECTS]
         self.creating |= dict.fromkeys(due, now + ASKED_AGAIN)
